@@ -1,0 +1,104 @@
+/** Byte strings: the only currency between the protocol, the wire and the stores. */
+
+export type Bytes = Uint8Array<ArrayBuffer>;
+
+export function bytes(length: number): Bytes {
+  return new Uint8Array(length);
+}
+
+export function concat(...parts: readonly Uint8Array[]): Bytes {
+  const joined = bytes(parts.reduce((length, part) => length + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    joined.set(part, offset);
+    offset += part.length;
+  }
+  return joined;
+}
+
+/** Compares without leaving early, so that time does not tell where two secrets differ. */
+export function equal(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  let difference = 0;
+  for (let i = 0; i < a.length; i++) difference |= a[i]! ^ b[i]!;
+  return difference === 0;
+}
+
+/** Order of byte strings as unsigned numbers, first byte first; a prefix sorts before its extension. */
+export function compare(a: Uint8Array, b: Uint8Array): number {
+  const shared = Math.min(a.length, b.length);
+  for (let i = 0; i < shared; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
+  return a.length - b.length;
+}
+
+export function isZero(a: Uint8Array): boolean {
+  return a.every((byte) => byte === 0);
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+export function utf8(text: string): Bytes {
+  return encoder.encode(text);
+}
+
+/** @throws TypeError where the bytes are not well-formed UTF-8. */
+export function fromUtf8(value: Uint8Array): string {
+  return decoder.decode(value);
+}
+
+/** A domain-separation tag: ASCII text and a zero byte, so that no tag is a prefix of another's text. */
+export function tag(text: string): Bytes {
+  return concat(utf8(text), bytes(1));
+}
+
+export function hex(value: Uint8Array): string {
+  return Array.from(value, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** @throws RangeError unless the text is an even number of hexadecimal digits. */
+export function fromHex(text: string): Bytes {
+  if (!/^([0-9a-f]{2})*$/i.test(text)) throw new RangeError('not a hexadecimal string of whole bytes');
+  return Uint8Array.from({ length: text.length / 2 }, (_, i) => Number.parseInt(text.slice(2 * i, 2 * i + 2), 16));
+}
+
+export function base64url(value: Uint8Array): string {
+  let binary = '';
+  for (let i = 0; i < value.length; i += 0x8000) binary += String.fromCharCode(...value.subarray(i, i + 0x8000));
+  return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+}
+
+/** @throws RangeError unless the text is the one canonical base64url form (no padding) of some bytes. */
+export function fromBase64url(text: string): Bytes {
+  if (!/^[A-Za-z0-9_-]*$/.test(text) || text.length % 4 === 1) throw new RangeError('not a base64url string');
+  const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
+  const value = Uint8Array.from(binary, (character) => character.charCodeAt(0));
+  if (base64url(value) !== text) throw new RangeError('not a canonical base64url string');
+  return value;
+}
+
+export function u16(value: number): Bytes {
+  const out = bytes(2);
+  new DataView(out.buffer).setUint16(0, value);
+  return out;
+}
+
+export function u32(value: number): Bytes {
+  const out = bytes(4);
+  new DataView(out.buffer).setUint32(0, value);
+  return out;
+}
+
+export function u64(value: bigint): Bytes {
+  const out = bytes(8);
+  new DataView(out.buffer).setBigUint64(0, value);
+  return out;
+}
+
+export function readU32(value: Uint8Array, offset: number): number {
+  return new DataView(value.buffer, value.byteOffset, value.byteLength).getUint32(offset);
+}
+
+export function readU64(value: Uint8Array, offset: number): bigint {
+  return new DataView(value.buffer, value.byteOffset, value.byteLength).getBigUint64(offset);
+}

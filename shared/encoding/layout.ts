@@ -1,0 +1,28 @@
+/** The shape of a contribution: named runs of numbers, each with its own clip norm. */
+
+/** A named run of numbers inside a contribution. */
+export interface Segment<Name extends string> {
+  readonly name: Name;
+  readonly length: number;
+  /** Largest ℓ2 norm one device may add to this segment; longer contributions are scaled down to it. */
+  readonly clipNorm: number;
+  /** Share of the noise budget: the segment's norm after scaling; 1 unless said. Sensitivity is √Σ weight². */
+  readonly weight?: number;
+}
+
+export type Layout<Name extends string> = readonly Segment<Name>[];
+export type Vectors<Name extends string> = Readonly<Record<Name, Float32Array>>;
+
+/** All that a round tells the coordinator about people's data. */
+export interface Aggregate<Name extends string> {
+  /** Decoded sums over the survivors; grid sums use up to 32 bits, which float32 would lose. */
+  readonly sums: Readonly<Record<Name, Float64Array>>;
+  readonly contributors: number;
+  /** Standard deviation of the noise in each coordinate of a segment's sum; 0 without differential privacy. */
+  readonly noiseStd: Readonly<Record<Name, number>>;
+}
+
+/** Coordinates in one contribution: the d of the protocol. */
+export function dimension(layout: Layout<string>): number {
+  return layout.reduce((length, segment) => length + segment.length, 0);
+}
