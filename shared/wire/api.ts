@@ -1,0 +1,197 @@
+/** The REST interface under `/api/v1`: one schema a resource, parsed on both sides. */
+
+import * as z from 'zod/mini';
+import {
+  algorithmField,
+  bytesField,
+  deviceIdField,
+  idField,
+  purposeField,
+  sha256Field,
+  timeField,
+  u64Field,
+} from './fields.ts';
+import { planBroadcast } from './plan.ts';
+
+const count = z.int().check(z.nonnegative());
+const share = z.number().check(z.minimum(0), z.lt(1));
+const milliseconds = z.int().check(z.positive(), z.maximum(3_600_000));
+
+/** How long each turn stays open. */
+export const turnLimits = z.strictObject({
+  advertiseMs: milliseconds,
+  dealMs: milliseconds,
+  acknowledgeMs: milliseconds,
+  maskedInputMs: milliseconds,
+  certifyMs: milliseconds,
+  unmaskMs: milliseconds,
+});
+
+/** Who is aggregated together, and under which assumptions. */
+export const cohortPolicy = z.strictObject({
+  /** The roster closes at this many devices. */
+  size: z.int().check(z.minimum(3), z.maximum(1024)),
+  /** Fewer devices at the deadline abandon the round; the size unless said. */
+  minSize: z.optional(z.int().check(z.minimum(3), z.maximum(1024))),
+  /** γ: share of the cohort assumed corrupt. */
+  corrupt: z._default(share, 0.1),
+  /** δ: share of the cohort that may leave. */
+  dropout: z._default(share, 0.3),
+  /** Statistical security 2^-sigma. */
+  sigma: z._default(z.int().check(z.minimum(20), z.maximum(128)), 80),
+  /** Chance 2^-eta that honest dropouts within δ end a round. */
+  eta: z._default(z.int().check(z.minimum(10), z.maximum(64)), 30),
+});
+
+/** No hidden default: an operator who wants no noise says so, and devices show it. */
+export const privacyPolicy = z.discriminatedUnion('mechanism', [z.strictObject({ mechanism: z.literal('none') })]);
+
+/** The exact text that people agree to; its hash is what receipts and plans name. */
+export const consentPolicy = z.strictObject({
+  language: z.string().check(z.regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/)),
+  text: z.string().check(z.minLength(1), z.maxLength(65_536)),
+});
+
+export const newTask = z.strictObject({
+  name: z.string().check(z.minLength(1), z.maxLength(200)),
+  purpose: purposeField,
+  algorithm: algorithmField,
+  /** The algorithm's own configuration. */
+  config: z.unknown(),
+  examples: planBroadcast.shape.examples,
+  consentPolicy,
+  privacy: privacyPolicy,
+  cohort: cohortPolicy,
+  limits: z.optional(turnLimits),
+  /** Pause between rounds. */
+  intervalMs: z._default(z.int().check(z.nonnegative(), z.maximum(2 ** 31)), 0),
+});
+export type NewTask = z.infer<typeof newTask>;
+
+export const taskState = z.enum(['running', 'paused', 'done', 'exhausted', 'failed']);
+
+/** What anyone with a publishable key may know of a task. */
+export const taskView = z.object({
+  id: idField('task'),
+  name: z.string(),
+  purpose: purposeField,
+  algorithm: algorithmField,
+  examples: planBroadcast.shape.examples,
+  consentPolicy: z.object({ language: z.string(), text: z.string(), sha256: sha256Field }),
+  privacy: privacyPolicy,
+  cohort: cohortPolicy,
+  state: taskState,
+  createdAt: timeField,
+  roundsCommitted: count,
+  roundsAbandoned: count,
+  /** The algorithm's own figures, such as the AUC of an evaluation. */
+  summary: z.optional(z.record(z.string(), z.unknown())),
+  latestModel: z.optional(idField('model')),
+});
+export type TaskView = z.infer<typeof taskView>;
+
+export const turnNames = ['advertise', 'deal', 'acknowledge', 'masked-input', 'certify', 'unmask'] as const;
+export type TurnName = (typeof turnNames)[number];
+const byTurn = z.record(z.enum(turnNames), count);
+
+export const roundView = z.object({
+  id: idField('round'),
+  task: idField('task'),
+  number: u64Field,
+  state: z.enum(['open', 'committed', 'abandoned']),
+  openedAt: timeField,
+  closedAt: z.optional(timeField),
+  /** Devices that answered each turn. */
+  funnel: z.object({ invited: count, answered: byTurn }),
+  droppedByTurn: byTurn,
+  contributors: z.optional(count),
+  /** Why the round was abandoned. */
+  reason: z.optional(z.string()),
+  model: z.optional(idField('model')),
+  durationMs: z.optional(z.number()),
+});
+export type RoundView = z.infer<typeof roundView>;
+
+/** For auditors: enough to recompute a round's sum in a laboratory, and no vector. */
+export const transcriptView = z.object({
+  round: idField('round'),
+  plan: z.string(),
+  header: z.string(),
+  survivors: z.array(deviceIdField),
+  /** Of the decoded integer sum, as little-endian words mod 2^32. */
+  sumSha256: sha256Field,
+});
+export type TranscriptView = z.infer<typeof transcriptView>;
+
+export const modelManifest = z.object({
+  id: idField('model'),
+  task: idField('task'),
+  version: count,
+  createdAt: timeField,
+  round: idField('round'),
+  /** A model spec of `models/`. */
+  spec: z.unknown(),
+  standardization: z.optional(z.unknown()),
+  examples: planBroadcast.shape.examples,
+  parameterCount: count,
+  /** Of the parameters as little-endian float32. */
+  parametersSha256: sha256Field,
+  card: z.object({
+    mechanism: z.string(),
+    contributors: count,
+    rounds: count,
+    smallestCohort: count,
+    consentPolicySha256: sha256Field,
+  }),
+  /** By the plan key, over `modelText`. */
+  signature: bytesField(64),
+});
+export type ModelManifest = z.infer<typeof modelManifest>;
+
+/** The keys an app needs besides the pinned root key, each vouched for by the root key. */
+export const keysView = z.object({
+  rootKey: bytesField(32),
+  /** Binary certificate of the plan key, base64url. */
+  planKeyCertificate: z.string().check(z.maxLength(100_000)),
+  enrolmentKey: bytesField(32),
+  /** By the root key over `enrolmentKeyText`. */
+  enrolmentKeySignature: bytesField(64),
+});
+export type KeysView = z.infer<typeof keysView>;
+
+export const newDevice = z.strictObject({
+  task: idField('task'),
+  identityKey: bytesField(32),
+  /** A signed consent receipt; parsed by `consent/`. */
+  receipt: z.unknown(),
+  /** By the identity key over `enrolmentText`: proof of possession. */
+  proof: bytesField(64),
+});
+export type NewDevice = z.infer<typeof newDevice>;
+
+export const deviceView = z.object({
+  device: deviceIdField,
+  task: idField('task'),
+  /** u32 day ‖ signature, 68 bytes. */
+  credential: bytesField(68),
+});
+export type DeviceView = z.infer<typeof deviceView>;
+
+export const newScores = z.strictObject({
+  task: idField('task'),
+  /** Raw feature values in the order of the model's feature source. */
+  rows: z
+    .array(z.array(z.number()).check(z.minLength(1), z.maxLength(65_536)))
+    .check(z.minLength(1), z.maxLength(1000)),
+});
+
+export const scoresView = z.object({
+  model: idField('model'),
+  version: count,
+  scores: z.array(z.number()),
+});
+
+/** A page of anything, newest last; `next` is an opaque cursor. */
+export function pageOf<Item extends z.ZodMiniType>(item: Item) {
+  return z.object({ items: z.array(item), next: z.optional(z.string()) });
+}
