@@ -33,10 +33,11 @@ function decodedLength(text: string): number {
 export const sha256Field = z.string().check(z.regex(/^[0-9a-f]{64}$/, 'not a SHA-256 in lower-case hexadecimal'));
 
 /** u64 as a decimal string: JSON numbers would lose its upper bits. */
-export const u64Field = z.string().check(
-  z.regex(/^(0|[1-9][0-9]{0,19})$/, 'not a u64 in decimal'),
-  z.refine((text) => BigInt(text) < 2n ** 64n, 'does not fit into a u64'),
-);
+export const u64Field = z.string().check(z.refine(isU64, 'not a u64 in decimal'));
+
+function isU64(text: string): boolean {
+  return /^(0|[1-9][0-9]{0,19})$/.test(text) && BigInt(text) < 2n ** 64n;
+}
 
 /** ISO 8601 in UTC with milliseconds. */
 export const timeField = z.iso.datetime();
