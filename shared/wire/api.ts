@@ -177,6 +177,15 @@ export const deviceView = z.object({
 });
 export type DeviceView = z.infer<typeof deviceView>;
 
+/** A later word of an enrolled device, such as a withdrawal. */
+export const newConsent = z.strictObject({
+  device: deviceIdField,
+  task: idField('task'),
+  /** A signed consent receipt; parsed by `consent/`. */
+  receipt: z.unknown(),
+});
+export type NewConsent = z.infer<typeof newConsent>;
+
 export const newScores = z.strictObject({
   task: idField('task'),
   /** Raw feature values in the order of the model's feature source. */
