@@ -1,0 +1,53 @@
+/** First stage: flatten, clip and scale, from named vectors to real numbers counted in grid steps; and back for sums. */
+
+import { invariant } from '../errors.ts';
+import { type Encoding, segmentSteps } from './grid.ts';
+import type { Segment, Vectors } from './layout.ts';
+import type { Stage } from './stage.ts';
+
+/**
+ * Scales each segment so that its clip norm becomes W grid steps, and a longer segment to exactly that norm.
+ *
+ * @throws invariant if a vector has not the length that the layout says
+ */
+export const clip: Stage<Vectors<string>, Float64Array> = (vectors, { encoding }) => {
+  const steps = new Float64Array(encoding.dimension);
+  let offset = 0;
+  for (const segment of encoding.layout) {
+    const values = vectors[segment.name];
+    invariant(values?.length === segment.length, `segment ${segment.name} has not the length of its layout`);
+    const scale = stepsPerUnit(segment, encoding) * clipFactor(values, segment.clipNorm);
+    // A factor of 0 also covers NaN and infinities, which no multiplication would turn into 0.
+    if (scale > 0) for (let i = 0; i < values.length; i++) steps[offset + i] = values[i]! * scale;
+    offset += segment.length;
+  }
+  return steps;
+};
+
+/** Grid steps that stand for 1 in a segment's own unit, as long as nothing is clipped. */
+export function stepsPerUnit(segment: Segment<string>, { inverseGrid }: Pick<Encoding<string>, 'inverseGrid'>): number {
+  return segmentSteps(segment, inverseGrid) / segment.clipNorm;
+}
+
+/** Cuts a sum in grid steps into segments and returns each to its own unit. */
+export function unscale<Name extends string>(
+  steps: Int32Array,
+  encoding: Encoding<Name>,
+): Readonly<Record<Name, Float64Array>> {
+  let offset = 0;
+  const entries = encoding.layout.map((segment) => {
+    const part = steps.subarray(offset, offset + segment.length);
+    offset += segment.length;
+    const unit = stepsPerUnit(segment, encoding);
+    return [segment.name, Float64Array.from(part, (value) => value / unit)] as const;
+  });
+  // fromEntries forgets the key type; the keys are the layout's names.
+  return Object.fromEntries(entries) as Record<Name, Float64Array>;
+}
+
+/** What brings the values within the clip norm: 1 if they are, 0 if any is not finite (leaving would tell that). */
+function clipFactor(values: Float32Array, clipNorm: number): number {
+  const norm = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+  if (!Number.isFinite(norm)) return 0;
+  return norm > clipNorm ? clipNorm / norm : 1;
+}

@@ -1,0 +1,19 @@
+/** Door `@chorale/shared/encoding`: the path from named vectors to words that can be masked, and back for sums. */
+
+export { uniformWords } from './draws.ts';
+export type { EncodedVector } from './encoded-vector.ts';
+export {
+  chooseEncoding,
+  type Encoding,
+  encodingOn,
+  type GridRequest,
+  type NoiseMultiplier,
+  noiseVariance,
+  segmentSteps,
+  sensitivityBound,
+  sumsFit,
+} from './grid.ts';
+export { type Aggregate, dimension, type Layout, type Segment, type Vectors } from './layout.ts';
+export { decode, type EncodeOptions, encode, isPlausible, type SumOf } from './pipeline.ts';
+export { squaredNorm } from './quantize.ts';
+export type { NoiseSampler, Rounding } from './stage.ts';

@@ -1,0 +1,70 @@
+/** The one place where stages are ordered, and the only one that makes an `EncodedVector`. */
+
+import { invariant } from '../errors.ts';
+import type { Random } from '../ports.ts';
+import { clip, stepsPerUnit, unscale } from './clip.ts';
+import type { EncodedVector } from './encoded-vector.ts';
+import type { Encoding } from './grid.ts';
+import type { Aggregate, Vectors } from './layout.ts';
+import { addNoise } from './noise.ts';
+import { quantize } from './quantize.ts';
+import type { NoiseSampler, Rounding } from './stage.ts';
+
+export type EncodeOptions = {
+  readonly random: Random;
+  /** Variance of this device's own noise, in grid steps squared. */
+  readonly noiseVariance: bigint;
+  /** Needed only for a variance above 0. */
+  readonly sampler?: NoiseSampler;
+  readonly rounding?: Rounding;
+};
+
+/**
+ * A device's vectors as words mod 2^32: clip → quantize → noise. The same random gives the same words.
+ *
+ * @throws invariant if a vector does not fit its layout, or noise is asked for without a sampler
+ */
+export function encode<Name extends string>(
+  vectors: Vectors<Name>,
+  encoding: Encoding<Name>,
+  { random, noiseVariance, sampler, rounding = 'stochastic' }: EncodeOptions,
+): EncodedVector {
+  const context = { encoding, rounding, noiseVariance, sampler, random };
+  const steps = clip(vectors, context);
+  const integers = quantize(steps, context);
+  const noised = addNoise(integers, context);
+  return new Uint32Array(noised) as EncodedVector;
+}
+
+export type SumOf = {
+  /** How many devices' vectors are in the sum. */
+  readonly contributors: number;
+  /** Variance that each of them added, in grid steps squared: σ_c². */
+  readonly noiseVariance: bigint;
+};
+
+/**
+ * The way back, for a sum: words mod 2^32 → signed grid steps → each segment's own unit.
+ *
+ * @throws invariant if the sum has not the encoding's dimension
+ */
+export function decode<Name extends string>(sum: Uint32Array, encoding: Encoding<Name>, of: SumOf): Aggregate<Name> {
+  invariant(sum.length === encoding.dimension, 'a sum has the dimension of its encoding');
+  const deviation = Math.sqrt(of.contributors * Number(of.noiseVariance));
+  const noiseStd = encoding.layout.map((segment) => [segment.name, deviation / stepsPerUnit(segment, encoding)]);
+  return {
+    sums: unscale(new Int32Array(sum), encoding),
+    contributors: of.contributors,
+    // fromEntries forgets the key type; the keys are the layout's names.
+    noiseStd: Object.fromEntries(noiseStd) as Record<Name, number>,
+  };
+}
+
+/**
+ * Whether every coordinate of a sum is within what honest devices can reach, n(amplitude + 1) + 12√n·σ_c in size.
+ * A sum that is not was spoiled, or never unmasked: its cohort is discarded.
+ */
+export function isPlausible(sum: Uint32Array, { amplitude }: Encoding<string>, of: SumOf): boolean {
+  const reach = of.contributors * (amplitude + 1) + 12 * Math.sqrt(of.contributors * Number(of.noiseVariance));
+  return new Int32Array(sum).every((value) => Math.abs(value) <= reach);
+}
