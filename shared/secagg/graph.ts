@@ -1,13 +1,11 @@
 /**
  * Who masks with whom: a ring in an order that nobody chooses, each device joined to its k nearest places (Harary
- * graph; Bell, Bonawitz, Gascón, Lepoint, Raykova, CCS 2020, §3.1), and the committee that certifies survivors.
+ * graph; Bell, Bonawitz, Gascón, Lepoint, Raykova, CCS 2020), and the committee that certifies survivors.
  */
 
-import { sha256 as hash } from '@noble/hashes/sha2.js';
-import { type Bytes, compare, concat, tag, utf8 } from '../bytes.ts';
+import { type Bytes, compare, tag, utf8 } from '../bytes.ts';
+import { sha256 } from '../crypto/hashing.ts';
 import { invariant } from '../errors.ts';
-
-const sha256 = (...parts: readonly Uint8Array[]): Bytes => hash(concat(...parts)) as Bytes;
 
 /** Two inverse lists: a *place* is an index in ring order, a roster index one in the order of ids. */
 export type Ring = {
@@ -35,11 +33,9 @@ export function ringOrder(ids: readonly Bytes[], ctx: Bytes): Ring {
 export function neighbourPlaces(place: number, devices: number, neighbours: number): readonly number[] {
   if (neighbours === devices - 1) return Array.from({ length: neighbours }, (_, i) => (i < place ? i : i + 1));
   invariant(neighbours % 2 === 0 && neighbours < devices, 'a ring joins an even number of neighbours');
-  const reach = neighbours / 2;
-  return Array.from(
-    { length: neighbours },
-    (_, i) => (place + devices + (i < reach ? i - reach : i - reach + 1)) % devices,
-  ) //
+  const distances = Array.from({ length: neighbours / 2 }, (_, i) => i + 1);
+  return distances
+    .flatMap((distance) => [(place + devices - distance) % devices, (place + distance) % devices])
     .sort((a, b) => a - b);
 }
 

@@ -1,6 +1,6 @@
 /**
  * How dense the graph must be and how many must agree, so that at most A corrupt and D absent devices neither open a
- * mask nor lose the sum, but with probability 2^-σ and 2^-η (exact tails; after Bell et al., CCS 2020, §3.4, with
+ * mask nor lose the sum, but with probability 2^-σ and 2^-η (exact tails; after Bell et al., CCS 2020, with
  * a certified survivor set and its windows).
  */
 
@@ -120,7 +120,8 @@ function sparseGraphWith(cohort: Cohort, neighbours: number): Graph | undefined 
   return { neighbours, leastThreshold, threshold, windowSurvivors, isComplete: false };
 }
 
-function completeGraph({ devices, corrupt, dropouts }: Cohort): Graph {
+function completeGraph(cohort: Cohort): Graph {
+  const { devices, corrupt, dropouts } = cohort;
   const survivors = devices - dropouts;
   const leastThreshold = corrupt + 1;
   const threshold =
@@ -128,7 +129,7 @@ function completeGraph({ devices, corrupt, dropouts }: Cohort): Graph {
       ? Math.max(2, leastThreshold, Math.ceil(survivors / 2))
       : Math.floor((corrupt + survivors) / 2);
   // A survivor's own mask is opened by the survivors other than itself.
-  if (threshold < leastThreshold || threshold > survivors - 1) throw impossible(devices);
+  if (threshold < leastThreshold || threshold > survivors - 1) throw impossible(cohort);
   return { neighbours: devices - 1, leastThreshold, threshold, windowSurvivors: 0, isComplete: true };
 }
 
@@ -140,15 +141,22 @@ function greatestThreshold({ devices, dropouts, eta }: Cohort, neighbours: numbe
 
 /** The smallest committee whose survivors reach a majority that two survivor sets cannot both have. */
 function chooseCommittee(cohort: Cohort): Committee {
-  const { devices, dropouts, eta } = cohort;
-  const least = devices <= mostDevicesInFullCommittee ? devices : 1;
-  for (let committee = least; committee <= devices; committee++) {
+  const { devices } = cohort;
+  let committee = devices <= mostDevicesInFullCommittee ? devices : 1;
+  while (committee <= devices) {
     const committeeThreshold = Math.floor((committee + corruptMembers(cohort, committee)) / 2) + 1;
-    const absent: Draw = { population: devices, marked: dropouts, drawn: committee };
-    if (isRare(absent, committee - committeeThreshold + 1, { times: 1, bits: eta }))
-      return { committee, committeeThreshold };
+    const missing = absentMembers(cohort, committee) - (committee - committeeThreshold);
+    if (missing <= 0) return { committee, committeeThreshold };
+    // Each member more can add to the absent and never takes from the corrupt, so only every second one adds a spare.
+    committee += 2 * missing - 1;
   }
-  throw impossible(devices);
+  throw impossible(cohort);
+}
+
+/** The members that have dropped out at most, but with probability 2^-η. */
+function absentMembers({ devices, dropouts, eta }: Cohort, committee: number): number {
+  const members: Draw = { population: devices, marked: dropouts, drawn: committee };
+  return leastRareCount(members, { times: 1, bits: eta }) - 1;
 }
 
 /** c_m: the corrupt members that a committee has at most, but with probability 2^-(σ+2). */
@@ -175,9 +183,9 @@ function within(name: string, value: number, least: number, most: number): void 
   throw new ChoraleError('invalid-input', `${name} must be a whole number from ${least} to ${most}`);
 }
 
-function impossible(devices: number): ChoraleError {
+function impossible({ devices, corrupt, dropouts }: Cohort): ChoraleError {
   return new ChoraleError(
     'invalid-input',
-    `no parameters hold for ${devices} devices with so many corrupt and absent: keep corrupt + 2 × dropout below 1`,
+    `no threshold and committee hold for ${devices} devices with ${corrupt} corrupt and ${dropouts} absent: enlarge the cohort or expect fewer of them`,
   );
 }
