@@ -19,7 +19,8 @@ const halfRange = 1n << 31n;
 
 /** The numbers of plan D against the device's own floors. @returns why it refuses, undefined when it does not */
 export function inspectPlan(plan: Plan, floors: DeviceFloors): GuardReason | undefined {
-  if (plan.corruptBasisPoints < floors.minCorruptBasisPoints) return 'parameters-too-weak';
+  if (plan.corruptBasisPoints < floors.minCorruptBasisPoints || plan.corruptBasisPoints >= 10_000)
+    return 'parameters-too-weak';
   if (plan.dropoutBasisPoints > floors.maxDropoutBasisPoints) return 'parameters-too-weak';
   if (plan.sigma < floors.minSigma) return 'parameters-too-weak';
   if (plan.maxDevices < Math.max(floors.minCohort, plan.minDevices)) return 'cohort-too-small';
