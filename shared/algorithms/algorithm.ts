@@ -1,7 +1,9 @@
 /** Federated learning as two functions around one sum: `contribute` on the device, `update` on the coordinator. */
 
-import type * as z from 'zod/mini';
+import * as z from 'zod/mini';
 import type { Aggregate, Layout, Vectors } from '../encoding/layout.ts';
+import type { ModelSpec } from '../models/spec.ts';
+import type { Standardization } from '../models/standardize.ts';
 import type { Trainer } from '../models/trainer.ts';
 import type { Random } from '../ports.ts';
 
@@ -12,10 +14,27 @@ export type ClientTools = {
   readonly signal: AbortSignal;
 };
 
+/** A model that an algorithm has learned so far: all that scoring needs. */
+export type LearnedModel = {
+  readonly spec: ModelSpec;
+  readonly parameters: Float32Array;
+  /** What raw features go through before the model sees them. */
+  readonly standardization: Standardization | undefined;
+};
+
+/** Figures for people, such as an AUC: plain numbers, safe to publish because they come from sums only. */
+export type Summary = Readonly<Record<string, number>>;
+
+/**
+ * The three schemas are codecs: parsing JSON gives the value in memory, `toJson` gives the JSON back. The state is a
+ * value: `update` returns a new one.
+ */
 export interface FederatedAlgorithm<Config, State, Broadcast, Example, Name extends string> {
   /** On the wire, e.g. `fed-avg/1`: a plan names an algorithm that the device already has; no code travels. */
   readonly name: string;
   readonly config: z.ZodMiniType<Config>;
+  /** What the coordinator stores between rounds; holds the config too. */
+  readonly state: z.ZodMiniType<State>;
   /** A device parses this before it computes anything from it. */
   readonly broadcast: z.ZodMiniType<Broadcast>;
   init(config: Config, random: Random): State;
@@ -28,4 +47,29 @@ export interface FederatedAlgorithm<Config, State, Broadcast, Example, Name exte
   /** On the coordinator. */
   update(state: State, aggregate: Aggregate<Name>): State;
   isDone(state: State): boolean;
+  /** The model to publish after a round; undefined while, or because, the algorithm learns none. */
+  model(state: State): LearnedModel | undefined;
+  summary(state: State): Summary;
+}
+
+/** An algorithm where its types no longer matter: the shells pass its values from one of its functions to the next. */
+export type AnyAlgorithm = FederatedAlgorithm<unknown, unknown, unknown, unknown, string>;
+
+type Optional = 'model' | 'summary';
+
+/** An algorithm from its parts, checked against the interface. One that learns no model, or has no figures, says nothing. */
+export function defineAlgorithm<Config, State, Broadcast, Example, Name extends string>(
+  parts: Omit<FederatedAlgorithm<Config, State, Broadcast, Example, Name>, Optional> &
+    Partial<Pick<FederatedAlgorithm<Config, State, Broadcast, Example, Name>, Optional>>,
+): FederatedAlgorithm<Config, State, Broadcast, Example, Name> {
+  return { model: () => undefined, summary: () => ({}), ...parts };
+}
+
+/**
+ * The JSON value from which the schema parses this value again.
+ *
+ * @throws z.core.$ZodError where the value breaks its own schema, such as parameters that are no longer finite
+ */
+export function toJson<Value>(schema: z.ZodMiniType<Value>, value: Value): unknown {
+  return z.encode(schema, value as z.output<typeof schema>);
 }

@@ -46,7 +46,7 @@ export function unscale<Name extends string>(
 }
 
 /** What brings the values within the clip norm: 1 if they are, 0 if any is not finite (leaving would tell that). */
-function clipFactor(values: Float32Array, clipNorm: number): number {
+export function clipFactor(values: Float32Array, clipNorm: number): number {
   const norm = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
   if (!Number.isFinite(norm)) return 0;
   return norm > clipNorm ? clipNorm / norm : 1;

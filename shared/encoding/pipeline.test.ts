@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Bytes } from '../bytes.ts';
 import type { Random } from '../ports.ts';
+import { seededRandom } from '../testing/seeded-random.ts';
 import { addModulo } from '../vectors.ts';
 import type { EncodedVector } from './encoded-vector.ts';
 import { chooseEncoding, type Encoding, encodingOn } from './grid.ts';
@@ -9,24 +10,12 @@ import type { Layout, Vectors } from './layout.ts';
 import { decode, type EncodeOptions, encode, isPlausible } from './pipeline.ts';
 import { squaredNorm } from './quantize.ts';
 
-/** xorshift32 of a seed; every byte is the top of one state. */
-function seeded(seed: number): Random {
-  let state = (Math.imul(seed, 0x9e3779b9) ^ 0x85ebca6b) >>> 0 || 1;
-  const next = () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) >>> 24;
-  };
-  return { bytes: (length) => Uint8Array.from({ length }, next) };
-}
-
 type Name = 'a' | 'b';
 const layout: Layout<Name> = [
   { name: 'a', length: 20, clipNorm: 2 },
   { name: 'b', length: 1, clipNorm: 1, weight: 0.5 },
 ];
-const plain: EncodeOptions & { random: Random } = { noiseVariance: 0n, random: seeded(1) };
+const plain: EncodeOptions & { random: Random } = { noiseVariance: 0n, random: seededRandom(1) };
 
 const uniform = (random: Random) => random.bytes(1)[0]! / 127.5 - 1;
 const vectorsOf = (random: Random, scale: number): Vectors<Name> => ({
@@ -56,7 +45,7 @@ describe('the law', () => {
     // Each coordinate's error is a sum of 200 independent errors of width one step: Hoeffding gives
     // P[|error| > 70 steps] ≤ 2·exp(−2·70²/200) < 2^-69. Seeds are fixed, so it cannot flake either.
     for (const seed of [1, 2, 3]) {
-      const random = seeded(seed);
+      const random = seededRandom(seed);
       const encoding = encodingOn(layout, 500);
       const people = Array.from({ length: 200 }, (_, i) => vectorsOf(random, i % 2 === 0 ? 0.1 : 3));
       const sum = sumOf(people.map((vectors) => encode(vectors, encoding, { noiseVariance: 0n, random })));
@@ -86,7 +75,7 @@ describe('the law', () => {
       maxDevices: 100,
     });
     const people = Array.from({ length: 100 }, (_, i) => Float32Array.of(i % 7, -i % 5, 0.25, -32));
-    const sum = sumOf(people.map((x, i) => encode({ x }, encoding, { noiseVariance: 0n, random: seeded(i) })));
+    const sum = sumOf(people.map((x, i) => encode({ x }, encoding, { noiseVariance: 0n, random: seededRandom(i) })));
     const exact = [0, 1, 2, 3].map((i) => people.reduce((total, x) => total + x[i]!, 0));
     expect([...decode(sum, encoding, { contributors: 100, noiseVariance: 0n }).sums.x]).toEqual(exact);
   });
@@ -113,7 +102,7 @@ describe('what every vector obeys', () => {
     fc.assert(
       fc.property(arbitrary, fc.integer({ min: 2, max: 2 ** 21 }), fc.nat(), (vectors, inverseGrid, seed) => {
         const encoding = encodingOn(layout, inverseGrid);
-        const integers = signed(encode(vectors, encoding, { noiseVariance: 0n, random: seeded(seed) }));
+        const integers = signed(encode(vectors, encoding, { noiseVariance: 0n, random: seededRandom(seed) }));
         expect(squaredNorm(integers)).toBeLessThanOrEqual(encoding.sensitivitySquared);
       }),
       { numRuns: 300 },
@@ -124,7 +113,7 @@ describe('what every vector obeys', () => {
     const x = new Float32Array(100).fill(0.0999);
     const tight = encodingOn<'x'>([{ name: 'x', length: 100, clipNorm: 1 }], 10, 100n);
     for (let seed = 1; seed < 20; seed++) {
-      const integers = signed(encode({ x }, tight, { noiseVariance: 0n, random: seeded(seed) }));
+      const integers = signed(encode({ x }, tight, { noiseVariance: 0n, random: seededRandom(seed) }));
       expect(squaredNorm(integers)).toBeLessThanOrEqual(100n);
     }
   });
@@ -161,8 +150,8 @@ describe('randomness', () => {
   const encoding = encodingOn(layout, 100);
 
   it('the same seed gives the same integers, another seed others', () => {
-    const vectors = vectorsOf(seeded(5), 0.3);
-    const encodeWith = (seed: number) => encode(vectors, encoding, { noiseVariance: 0n, random: seeded(seed) });
+    const vectors = vectorsOf(seededRandom(5), 0.3);
+    const encodeWith = (seed: number) => encode(vectors, encoding, { noiseVariance: 0n, random: seededRandom(seed) });
     expect(encodeWith(1)).toEqual(encodeWith(1));
     expect(encodeWith(1)).not.toEqual(encodeWith(2));
   });
@@ -181,12 +170,12 @@ describe('noise', () => {
 
   it('is added to the integers by the lent sampler', () => {
     const sampler = (variance: bigint, length: number) => new Int32Array(length).fill(-Number(variance));
-    const words = encode(zeros, encoding, { noiseVariance: 16n, random: seeded(1), sampler });
+    const words = encode(zeros, encoding, { noiseVariance: 16n, random: seededRandom(1), sampler });
     expect([...new Set(signed(words))]).toEqual([-16]);
   });
 
   it('is never left out in silence', () => {
-    expect(() => encode(zeros, encoding, { noiseVariance: 16n, random: seeded(1) })).toThrow('no sampler yet');
+    expect(() => encode(zeros, encoding, { noiseVariance: 16n, random: seededRandom(1) })).toThrow('no sampler yet');
   });
 
   it('of a sum is reported in each segment’s own unit', () => {

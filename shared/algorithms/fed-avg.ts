@@ -1,0 +1,138 @@
+/**
+ * Federated averaging: every device takes SGD steps from the same parameters, and the weighted mean of how far they came
+ * is one step of the server's optimizer (McMahan et al., AISTATS 2017; server optimizers: Reddi et al., ICLR 2021).
+ */
+
+import * as z from 'zod/mini';
+import { clipFactor } from '../encoding/clip.ts';
+import type { Aggregate } from '../encoding/layout.ts';
+import { initialParameters, parameterCount } from '../models/parameters.ts';
+import { modelSpec } from '../models/spec.ts';
+import { standardization } from '../models/standardize.ts';
+import { type ClientTools, defineAlgorithm } from './algorithm.ts';
+import { floatVector } from './float-vector.ts';
+import { batchOf, hasFiniteFeatures, type LabelledRow } from './labelled-row.ts';
+import { parametersFit, standardizationFits } from './model-checks.ts';
+import { optimizerSlots, serverOptimizer, serverStep } from './server-optimizer.ts';
+
+/**
+ * `rows`: a device counts by its rows, up to the cap. `uniform`: all devices count the same; the choice under
+ * differential privacy, where a row count would be one more secret to protect.
+ */
+const weighting = z.enum(['rows', 'uniform']);
+
+const clientOptions = z.strictObject({
+  epochs: z._default(z.int().check(z.positive(), z.maximum(1000)), 1),
+  batchSize: z._default(z.int().check(z.positive(), z.maximum(65_536)), 32),
+  learningRate: z.number().check(z.positive()),
+  /** FedProx: strength of the pull towards the broadcast parameters. */
+  proximal: z._default(z.number().check(z.minimum(0)), 0),
+});
+
+const shared = {
+  spec: modelSpec,
+  client: clientOptions,
+  /** Longest update of one device, in ℓ2; a longer one is scaled down before it is weighted. */
+  clipNorm: z.number().check(z.positive()),
+  weighting: z._default(weighting, 'rows'),
+  /** A device with this many rows or more has weight 1. Every row is trained on. */
+  maxRows: z._default(z.int().check(z.positive(), z.maximum(65_536)), 50),
+  standardization: z.optional(standardization),
+};
+
+const config = z
+  .strictObject({
+    ...shared,
+    server: serverOptimizer,
+    rounds: z.int().check(z.positive(), z.maximum(100_000)),
+    /** Where training starts; the spec's own start unless given. */
+    parameters: z.optional(floatVector),
+  })
+  .check(parametersFit, standardizationFits);
+
+const broadcast = z.strictObject({ ...shared, parameters: floatVector }).check(parametersFit, standardizationFits);
+
+const state = z.strictObject({
+  config,
+  /** Rounds committed. */
+  round: z.int().check(z.nonnegative()),
+  parameters: floatVector,
+  slots: optimizerSlots,
+});
+
+export type FedAvgConfig = z.infer<typeof config>;
+export type FedAvgBroadcast = z.infer<typeof broadcast>;
+export type FedAvgState = z.infer<typeof state>;
+type Name = 'update' | 'weight';
+
+export const fedAvg = defineAlgorithm<FedAvgConfig, FedAvgState, FedAvgBroadcast, LabelledRow, Name>({
+  name: 'fed-avg/1',
+  config,
+  state,
+  broadcast,
+
+  init(config, random) {
+    const parameters = config.parameters ?? initialParameters(config.spec, random);
+    return { config, round: 0, parameters, slots: {} };
+  },
+
+  publish({ config: { server: _, rounds: __, ...shared }, parameters }) {
+    return { ...shared, parameters };
+  },
+
+  layout({ spec, clipNorm, weighting }) {
+    const update = { name: 'update', length: parameterCount(spec), clipNorm } as const;
+    return weighting === 'rows' ? [update, { name: 'weight', length: 1, clipNorm: 1 }] : [update];
+  },
+
+  async contribute(broadcast, examples, tools) {
+    const rows = examples.filter(hasFiniteFeatures);
+    const update =
+      rows.length === 0 ? new Float32Array(broadcast.parameters.length) : await train(broadcast, rows, tools);
+    // The clip comes before the weight: after it, a device with few rows could come further than one with many.
+    const factor = clipFactor(update, broadcast.clipNorm);
+    const weight = factor > 0 ? weightOf(broadcast, rows.length) : 0;
+    return {
+      update: update.map((value) => (weight > 0 ? weight * factor * value : 0)),
+      weight: broadcast.weighting === 'rows' ? Float32Array.of(weight) : new Float32Array(0),
+    };
+  },
+
+  update(state, aggregate) {
+    const weight = totalWeight(state.config, aggregate);
+    // Nobody had a row (or noise says so): there is no mean, and the model stays as it is.
+    if (!(weight > 0)) return { ...state, round: state.round + 1 };
+    const mean = aggregate.sums.update.map((sum) => sum / weight);
+    return {
+      ...state,
+      round: state.round + 1,
+      ...serverStep(state.config.server, state.parameters, state.slots, mean),
+    };
+  },
+
+  isDone: ({ config, round }) => round >= config.rounds,
+
+  model: ({ config, parameters }) => ({ spec: config.spec, parameters, standardization: config.standardization }),
+
+  summary: ({ config, round, parameters }) => ({ round, rounds: config.rounds, parameterCount: parameters.length }),
+});
+
+function weightOf({ weighting, maxRows }: FedAvgBroadcast, rowCount: number): number {
+  if (weighting === 'uniform') return rowCount > 0 ? 1 : 0;
+  return Math.min(rowCount, maxRows) / maxRows;
+}
+
+function totalWeight({ weighting }: FedAvgConfig, { sums, contributors }: Aggregate<Name>): number {
+  return weighting === 'rows' ? sums.weight[0]! : contributors;
+}
+
+/** How far this device's own SGD steps lead from the broadcast parameters. */
+async function train(
+  { spec, parameters, standardization, client }: FedAvgBroadcast,
+  rows: readonly LabelledRow[],
+  { trainer, random, signal }: ClientTools,
+): Promise<Float32Array> {
+  const batchable = batchOf(rows, spec.inputs, standardization);
+  const trained = await trainer.train(spec, parameters, batchable, { ...client, random, signal });
+  return trained.map((value, i) => value - parameters[i]!);
+}

@@ -1,0 +1,43 @@
+/** Door `@chorale/shared/algorithms`: what can be learned from sums. */
+
+export {
+  type AnyAlgorithm,
+  type ClientTools,
+  defineAlgorithm,
+  type FederatedAlgorithm,
+  type LearnedModel,
+  type Summary,
+  toJson,
+} from './algorithm.ts';
+export { type EvaluationBroadcast, type EvaluationConfig, type EvaluationState, evaluation } from './evaluation.ts';
+export { exactClipNorm } from './exact-counts.ts';
+export { type FedAvgBroadcast, type FedAvgConfig, type FedAvgState, fedAvg } from './fed-avg.ts';
+export { floatVector } from './float-vector.ts';
+export { batchOf, type LabelledRow, sampleRows } from './labelled-row.ts';
+export {
+  type FeatureBounds,
+  type FeatureRow,
+  type MomentsBroadcast,
+  type MomentsConfig,
+  type MomentsState,
+  moments,
+  standardizationOfMoments,
+} from './moments.ts';
+export { builtIn, type Registry, registryOf } from './registry.ts';
+export {
+  averagePrecision,
+  baseRate,
+  baseRateLogLoss,
+  brierLoss,
+  calibrationInTheLarge,
+  expectedCalibrationError,
+  lift,
+  logLoss,
+  meanLoss,
+  positivesOf,
+  rocAuc,
+  rowsOf,
+  type ScoreTable,
+  tableOfRows,
+} from './score-metrics.ts';
+export type { ServerOptimizer } from './server-optimizer.ts';

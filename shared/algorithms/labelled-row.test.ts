@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../testing/seeded-random.ts';
+import { batchOf, sampleRows } from './labelled-row.ts';
+
+describe('a sample', () => {
+  const rows = Array.from({ length: 20 }, (_, i) => i);
+
+  it('is all rows when they are few, and as many distinct ones as asked for when not', () => {
+    const random = seededRandom(1);
+    expect(sampleRows(rows, 20, random)).toEqual(rows);
+    const sample = sampleRows(rows, 7, random);
+    expect([sample.length, new Set(sample).size]).toEqual([7, 7]);
+    expect(rows).toEqual([...rows].sort((a, b) => a - b));
+  });
+
+  it('takes every row equally often', () => {
+    const random = seededRandom(2);
+    const taken = new Array(20).fill(0);
+    for (let i = 0; i < 4000; i++) for (const row of sampleRows(rows, 5, random)) taken[row] += 1;
+    // Each is taken 1000 ± 27 times; 5 of these are a chance of 1e-5 over all twenty.
+    for (const count of taken) expect(Math.abs(count - 1000)).toBeLessThan(137);
+  });
+});
+
+describe('a batch', () => {
+  const rows = [
+    { features: Float32Array.of(1, 10), label: 1 },
+    { features: Float32Array.of(3, 50), label: 0 },
+  ];
+
+  it('is row-major, raw without a standardisation', () => {
+    const { features, labels, rowCount } = batchOf(rows, 2, undefined);
+    expect([[...features], [...labels], rowCount]).toEqual([[1, 10, 3, 50], [1, 0], 2]);
+  });
+
+  it('is standardised with one', () => {
+    const { features } = batchOf(rows, 2, { mean: [2, 10], std: [1, 10], clip: 3 });
+    expect([...features]).toEqual([-1, 0, 1, 3]);
+  });
+
+  it('refuses a row of another width', () => {
+    expect(() => batchOf(rows, 3, undefined)).toThrow(/one number per input/);
+  });
+});

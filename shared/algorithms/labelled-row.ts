@@ -1,0 +1,57 @@
+/** What propensity algorithms learn from: one snapshot of one person, and whether they acted afterwards. */
+
+import { uniformWords } from '../encoding/draws.ts';
+import { invariant } from '../errors.ts';
+import { type Standardization, standardize } from '../models/standardize.ts';
+import type { Batchable } from '../models/trainer.ts';
+import type { Random } from '../ports.ts';
+
+export type LabelledRow = {
+  /** Raw features, before any standardisation. */
+  readonly features: Float32Array;
+  /** 1 or 0; a class index for a softmax model. */
+  readonly label: number;
+};
+
+/** Whether every feature can be computed with; a row where one cannot must not silence the device's other rows. */
+export function hasFiniteFeatures({ features }: Pick<LabelledRow, 'features'>): boolean {
+  return features.every(Number.isFinite);
+}
+
+/**
+ * At most `count` of the rows, each subset equally likely: a device with a long
+ * history counts no more than the cap, and its sums stay those of whole rows.
+ */
+export function sampleRows<Row>(rows: readonly Row[], count: number, random: Random): readonly Row[] {
+  if (rows.length <= count) return rows;
+  const sample = [...rows];
+  const draws = uniformWords(random, count);
+  for (let i = 0; i < count; i++) {
+    // A 32-bit draw scaled to so few values is biased by less than rows.length / 2^32.
+    const other = i + Math.floor((draws[i]! / 2 ** 32) * (sample.length - i));
+    [sample[i], sample[other]] = [sample[other]!, sample[i]!];
+  }
+  return sample.slice(0, count);
+}
+
+/**
+ * The rows as a model sees them: row-major and standardised.
+ *
+ * @throws invariant unless every row has `width` features
+ */
+export function batchOf(
+  rows: readonly LabelledRow[],
+  width: number,
+  standardization: Standardization | undefined,
+): Batchable {
+  const raw = new Float32Array(rows.length * width);
+  rows.forEach(({ features }, row) => {
+    invariant(features.length === width, 'a row has one number per input of the model');
+    raw.set(features, row * width);
+  });
+  return {
+    features: standardization ? standardize(raw, standardization) : raw,
+    labels: Float32Array.from(rows, ({ label }) => label),
+    rowCount: rows.length,
+  };
+}

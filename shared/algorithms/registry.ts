@@ -1,0 +1,19 @@
+/** The algorithms that a device or a coordinator has: a value that is passed along, never a global. */
+
+import { invariant } from '../errors.ts';
+import type { AnyAlgorithm } from './algorithm.ts';
+import { evaluation } from './evaluation.ts';
+import { fedAvg } from './fed-avg.ts';
+import { moments } from './moments.ts';
+
+export type Registry = ReadonlyMap<string, AnyAlgorithm>;
+
+/** @throws invariant if two algorithms share a name: a plan could then mean either */
+export function registryOf(...algorithms: readonly AnyAlgorithm[]): Registry {
+  const registry = new Map(algorithms.map((algorithm) => [algorithm.name, algorithm]));
+  invariant(registry.size === algorithms.length, 'two algorithms share a name');
+  return registry;
+}
+
+/** What every device and coordinator has; an app adds its own: `registryOf(...builtIn.values(), mine)`. */
+export const builtIn: Registry = registryOf(moments, fedAvg, evaluation);
