@@ -1,0 +1,100 @@
+import { newId } from '@chorale/shared';
+import { MemoryDisk, memoryStore } from '@chorale/shared/adapters/node';
+import { seededRandom, virtualClock } from '@chorale/shared/testing';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { add, fractionOf, isMore, zero } from './fraction.ts';
+import { isWithinLimits, type RoundEntry, TrainingLedger } from './ledger.ts';
+
+const clock = virtualClock();
+const task = newId('task', clock.now(), seededRandom('ledger'));
+const other = newId('task', clock.now(), seededRandom('another'));
+const limits = { roundsPerDay: 3, bytesPerDay: 1000, rhoPerYear: 1 };
+const free = { sentBytes: 0, rho: zero };
+
+function ledgerOn(disk: MemoryDisk): TrainingLedger {
+  return new TrainingLedger(memoryStore({ disk }), clock);
+}
+
+describe('claims', () => {
+  it('are won once, whoever asks again: another tab at the same time or the same device after a restart', async () => {
+    const disk = new MemoryDisk();
+    const claim = { task, round: 7n, purpose: 'training' };
+    const won = await Promise.all([ledgerOn(disk).claim(claim), ledgerOn(disk).claim(claim)]);
+    expect(won.filter(Boolean)).toHaveLength(1);
+    expect(await ledgerOn(disk).claim(claim)).toBe(false);
+    expect(await ledgerOn(disk).claim({ ...claim, task: other })).toBe(true);
+  });
+
+  it('stay won when their entry cannot be read any more', async () => {
+    const disk = new MemoryDisk();
+    const claim = { task, round: 7n, purpose: 'training' };
+    await ledgerOn(disk).claim(claim);
+    const [entry] = disk.range({ from: 'ledger/', to: 'ledger0' });
+    disk.write({ do: 'put', key: entry!.key, value: new Uint8Array([0xff]) });
+    expect(await ledgerOn(disk).claim(claim)).toBe(false);
+  });
+
+  it('tell the last round over the boundary of an epoch, where decimal texts change length', async () => {
+    const ledger = ledgerOn(new MemoryDisk());
+    expect(await ledger.lastRound(task)).toBeUndefined();
+    for (const round of [9n, 10n, 2n ** 48n + 1n]) await ledger.claim({ task, round, purpose: 'training' });
+    expect(await ledger.lastRound(task)).toBe(2n ** 48n + 1n);
+  });
+});
+
+describe('limits', () => {
+  const entry = (age: number, cost: Partial<RoundEntry> = {}): RoundEntry => ({
+    task,
+    purpose: 'training',
+    round: '1',
+    claimedAt: clock.now() - age,
+    stages: ['claimed'],
+    sentBytes: 0,
+    ...cost,
+  });
+
+  it('count the rounds of all tasks within a day, and forget those of yesterday', () => {
+    const hour = 3_600_000;
+    const two = [entry(hour), entry(2 * hour, { task: other })];
+    expect(isWithinLimits(two, free, limits, clock.now())).toBe(true);
+    expect(isWithinLimits([...two, entry(3 * hour)], free, limits, clock.now())).toBe(false);
+    expect(isWithinLimits([...two, entry(25 * hour)], free, limits, clock.now())).toBe(true);
+  });
+
+  it('count the bytes of the round that is asked for', () => {
+    expect(isWithinLimits([], { ...free, sentBytes: 1000 }, limits, clock.now())).toBe(true);
+    expect(isWithinLimits([entry(0, { sentBytes: 1 })], { ...free, sentBytes: 1000 }, limits, clock.now())).toBe(false);
+  });
+
+  it('add ρ exactly: three thirds are one, and the least more is too much', () => {
+    const third = { numerator: '1', denominator: '3' };
+    const spent = [entry(0, { rho: third }), entry(0, { rho: third })];
+    const left = { numerator: 1n, denominator: 3n };
+    const wide = { ...limits, roundsPerDay: 10 };
+    expect(isWithinLimits(spent, { sentBytes: 0, rho: left }, wide, clock.now())).toBe(true);
+    const more = add(left, { numerator: 1n, denominator: 10n ** 40n });
+    expect(isWithinLimits(spent, { sentBytes: 0, rho: more }, wide, clock.now())).toBe(false);
+  });
+
+  it('remember what a round cost after a restart', async () => {
+    const disk = new MemoryDisk();
+    await ledgerOn(disk).claim({ task, round: 1n, purpose: 'training' });
+    await ledgerOn(disk).advance({ task, round: 1n }, 'spent', { sentBytes: 40, rho: fractionOf(0.25) });
+    const [stored] = await ledgerOn(disk).entries();
+    expect(stored).toMatchObject({ stages: ['claimed', 'spent'], sentBytes: 40 });
+    expect(stored?.rho).toEqual({ numerator: '1', denominator: '4' });
+  });
+});
+
+describe('fractions', () => {
+  const part = fc.record({ numerator: fc.bigInt(0n, 10n ** 12n), denominator: fc.bigInt(1n, 10n ** 12n) });
+  it('add in any order to the same value', () => {
+    fc.assert(
+      fc.property(part, part, part, (a, b, c) => {
+        expect(add(add(a, b), c)).toEqual(add(a, add(c, b)));
+        expect(isMore(add(a, b), a)).toBe(b.numerator > 0n);
+      }),
+    );
+  });
+});
