@@ -2,8 +2,15 @@
 
 export * from './floors.ts';
 export * from './graph.ts';
-export type * from './header.ts';
+export * from './header.ts';
 export * from './inspect.ts';
-export * from './parameters.ts';
-export type * from './plan.ts';
+export {
+  assumedCorrupt,
+  chooseParameters,
+  mostDevices,
+  type ParameterRequest,
+  type Parameters,
+  toleratedDropouts,
+} from './parameters.ts';
+export * from './plan.ts';
 export * from './survivors.ts';
