@@ -76,6 +76,16 @@ const large = headerOf(requestOf(1000));
 /** n = 100, h = 70 − 10 = 60. */
 const small = headerOf(requestOf(100));
 
+const possibleRequests = fc
+  .record({
+    devices: fc.integer({ min: 3, max: 400 }),
+    corruptBasisPoints: fc.integer({ min: 0, max: 3333 }),
+    dropoutBasisPoints: fc.integer({ min: 0, max: 3333 }),
+    sigma: fc.integer({ min: 1, max: 120 }),
+    eta: fc.integer({ min: 1, max: 60 }),
+  })
+  .filter(isPossible);
+
 function verdictOf(header: RosterHeader, floors: Partial<DeviceFloors> = {}, changed: Partial<Plan> = {}) {
   return inspectHeader(header, { ...plan, ...changed }, { ...trainingFloors, ...floors });
 }
@@ -83,29 +93,33 @@ function verdictOf(header: RosterHeader, floors: Partial<DeviceFloors> = {}, cha
 describe('a device that inspects a roster header', () => {
   it('accepts whatever honest coordinators choose', () => {
     fc.assert(
-      fc.property(
-        fc.record({
-          devices: fc.integer({ min: 3, max: 400 }),
-          corruptBasisPoints: fc.integer({ min: 0, max: 3333 }),
-          dropoutBasisPoints: fc.integer({ min: 0, max: 3333 }),
-          sigma: fc.integer({ min: 1, max: 120 }),
-          eta: fc.integer({ min: 1, max: 60 }),
-        }),
-        (request) => {
-          fc.pre(isPossible(request));
-          const floors: DeviceFloors = {
-            ...trainingFloors,
-            minCorruptBasisPoints: request.corruptBasisPoints,
-            maxDropoutBasisPoints: request.dropoutBasisPoints,
-            minSigma: request.sigma,
-            minCohort: 3,
-            minHonest: 1,
-          };
-          const asked = { ...plan, ...request, minDevices: 3 };
-          expect(inspectPlan(asked, floors)).toBeUndefined();
-          expect(inspectHeader(headerOf(request), asked, floors)).toBeUndefined();
-        },
-      ),
+      fc.property(possibleRequests, (request) => {
+        const { asked, floors } = policyOf(request);
+        expect(inspectPlan(asked, floors)).toBeUndefined();
+        expect(inspectHeader(headerOf(request), asked, floors)).toBeUndefined();
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  it('draws the line exactly where the coordinator found it', () => {
+    fc.assert(
+      fc.property(possibleRequests, (request) => {
+        const { asked, floors } = policyOf(request);
+        const header = headerOf(request);
+        const { leastThreshold } = chooseParameters(request);
+        const verdict = (changed: Partial<RosterHeader>) => inspectHeader({ ...header, ...changed }, asked, floors);
+        expect(verdict({ threshold: leastThreshold })).toBeUndefined();
+        expect(verdict({ threshold: leastThreshold - 1 })).toBe('parameters-too-weak');
+        expect(verdict({ committeeThreshold: header.committeeThreshold - 1 })).toBe('parameters-too-weak');
+        expect(verdict({ minSurvivors: header.minSurvivors - 1 })).toBe('survivors-too-few');
+        if (header.windowSurvivors < 2) return;
+        const windowSurvivors = header.windowSurvivors - 1;
+        const threshold = Math.min(header.threshold, 2 * windowSurvivors);
+        expect(verdict({ windowSurvivors, threshold })).toBe('parameters-too-weak');
+        expect(verdict({ threshold: 2 * header.windowSurvivors })).toBeUndefined();
+        expect(verdict({ threshold: 2 * header.windowSurvivors + 1 })).toBe('parameters-too-weak');
+      }),
       { numRuns: 400 },
     );
   });
@@ -283,4 +297,17 @@ function isPossible(request: ParameterRequest): boolean {
   } catch {
     return false;
   }
+}
+
+/** A plan that asks for this, and a device that insists on exactly as much. */
+function policyOf(request: ParameterRequest): { asked: Plan; floors: DeviceFloors } {
+  const floors = {
+    ...trainingFloors,
+    minCorruptBasisPoints: request.corruptBasisPoints,
+    maxDropoutBasisPoints: request.dropoutBasisPoints,
+    minSigma: request.sigma,
+    minCohort: 3,
+    minHonest: 1,
+  };
+  return { asked: { ...plan, ...request, minDevices: 3 }, floors };
 }

@@ -6,7 +6,14 @@
 import { isZero } from '../bytes.ts';
 import type { DeviceFloors, GuardReason } from './floors.ts';
 import type { RosterHeader } from './header.ts';
-import { assumedCorrupt, corruptAround, corruptMembers, mostDevices, toleratedDropouts } from './parameters.ts';
+import {
+  assumedCorrupt,
+  corruptAround,
+  corruptMembers,
+  exposure,
+  mostDevices,
+  toleratedDropouts,
+} from './parameters.ts';
 import type { Plan } from './plan.ts';
 import { isRare } from './tails.ts';
 
@@ -90,17 +97,16 @@ function isStrong(header: RosterHeader, plan: Plan): boolean {
 }
 
 function hasStrongGraph(strength: Strength): boolean {
-  const { devices, neighbours, threshold, windowSurvivors, corrupt, sigma } = strength;
+  const { devices, neighbours, threshold, windowSurvivors, corrupt } = strength;
   const isComplete = neighbours === devices - 1;
   if (isComplete !== (windowSurvivors === 0)) return false;
   if (isComplete) return threshold > corrupt && threshold <= neighbours;
   if (neighbours % 2 !== 0 || neighbours < 2 || neighbours > devices - 2) return false;
   // Two disjoint windows flank every device: t ≤ 2s lets the survivors among its neighbours always reconstruct.
   if (threshold < 1 || threshold > 2 * windowSurvivors || windowSurvivors > neighbours / 2) return false;
-  const rarity = { times: devices, bits: sigma + 1 };
   return (
-    isRare(corruptAround(strength, neighbours / 2), windowSurvivors, rarity) &&
-    isRare(corruptAround(strength, neighbours), threshold, rarity)
+    isRare(corruptAround(strength, neighbours / 2), windowSurvivors, exposure(strength)) &&
+    isRare(corruptAround(strength, neighbours), threshold, exposure(strength))
   );
 }
 

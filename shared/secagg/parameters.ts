@@ -5,7 +5,7 @@
  */
 
 import { ChoraleError } from '../errors.ts';
-import { type Draw, isRare, leastRareCount } from './tails.ts';
+import { type Draw, isRare, leastRareCount, type Rarity } from './tails.ts';
 
 export type ParameterRequest = {
   /** n */
@@ -107,13 +107,13 @@ function sparseGraph(cohort: Cohort): Graph | undefined {
 }
 
 function sparseGraphWith(cohort: Cohort, neighbours: number): Graph | undefined {
-  const { devices, dropouts, sigma, eta } = cohort;
+  const { devices, dropouts, eta } = cohort;
   const window = neighbours / 2;
-  const windowSurvivors = leastRareCount(corruptAround(cohort, window), { times: devices, bits: sigma + 1 });
+  const windowSurvivors = leastRareCount(corruptAround(cohort, window), exposure(cohort));
   // Fewer than s survivors in a window means that more than k/2 − s of its devices dropped out.
   const absent: Draw = { population: devices, marked: dropouts, drawn: window };
   if (!isRare(absent, window - windowSurvivors + 1, { times: devices, bits: eta })) return undefined;
-  const leastThreshold = leastRareCount(corruptAround(cohort, neighbours), { times: devices, bits: sigma + 1 });
+  const leastThreshold = leastRareCount(corruptAround(cohort, neighbours), exposure(cohort));
   if (leastThreshold > 2 * windowSurvivors) return undefined;
   // A threshold of 1 would hand the secret itself to every neighbour, even where nobody is assumed corrupt.
   const threshold = Math.max(2, Math.floor((leastThreshold + 2 * windowSurvivors) / 2));
@@ -168,6 +168,11 @@ export function corruptMembers(cohort: Pick<Cohort, 'devices' | 'corrupt' | 'sig
 /** Corrupt devices among `drawn` others, as one honest device sees them. */
 export function corruptAround(cohort: Pick<Cohort, 'devices' | 'corrupt'>, drawn: number): Draw {
   return { population: cohort.devices - 1, marked: cohort.corrupt, drawn };
+}
+
+/** What thresholds and windows may each risk, over all devices of the cohort: half of 2^-σ. */
+export function exposure({ devices, sigma }: Pick<Cohort, 'devices' | 'sigma'>): Rarity {
+  return { times: devices, bits: sigma + 1 };
 }
 
 function checkRequest({ devices, corruptBasisPoints, dropoutBasisPoints, sigma, eta }: ParameterRequest): void {
