@@ -1,4 +1,6 @@
 import { expect, it } from 'vitest';
+import { seededRandom } from '../testing/seeded-random.ts';
+import { type AnyAlgorithm, type ClientTools, toJson } from './algorithm.ts';
 import { fedAvg } from './fed-avg.ts';
 import { builtIn, registryOf } from './registry.ts';
 
@@ -16,3 +18,42 @@ it('an app adds its own beside them, and two of one name are refused', () => {
 it('an algorithm that a device does not have is not there', () => {
   expect(builtIn.get('fed-avg/2')).toBeUndefined();
 });
+
+it('a shell runs every algorithm without knowing its types, with JSON between all its parts', async () => {
+  const spec = { family: 'linear', inputs: 2, outputs: 1, output: 'sigmoid' };
+  const configs: Record<string, unknown> = {
+    'moments/1': { bounds: { lower: [0, 0], upper: [1, 1] } },
+    'fed-avg/1': {
+      spec,
+      server: { optimizer: 'momentum', learningRate: 1 },
+      client: { learningRate: 0.5 },
+      clipNorm: 1,
+      rounds: 1,
+    },
+    'evaluation/1': { spec, parameters: 'AAAAAAAAAAAAAAAA' },
+  };
+  for (const [name, algorithm] of builtIn) expect(await runOnce(algorithm, configs[name]), name).toBe(true);
+});
+
+const tools: ClientTools = {
+  trainer: { backend: 'still', train: async (_, start) => start.map((value) => value + 0.1) },
+  random: seededRandom(1),
+  signal: new AbortController().signal,
+};
+
+/** One round with a single device. @returns whether the algorithm is done */
+async function runOnce(algorithm: AnyAlgorithm, config: unknown): Promise<boolean> {
+  const travel = (json: unknown): unknown => JSON.parse(JSON.stringify(json));
+  const state = algorithm.init(algorithm.config.parse(config), seededRandom(0));
+  const sent = travel(toJson(algorithm.broadcast, algorithm.publish(state)));
+  const received = algorithm.broadcast.parse(sent);
+  const row = { features: Float32Array.of(0.2, 0.7), label: 1 };
+  const vectors = await algorithm.contribute(received, [row], tools);
+  const layout = algorithm.layout(received);
+  for (const { name, length } of layout) expect(vectors[name]).toHaveLength(length);
+  const sums = Object.fromEntries(layout.map(({ name }) => [name, Float64Array.from(vectors[name]!)]));
+  const stored = algorithm.state.parse(travel(toJson(algorithm.state, state)));
+  const next = algorithm.update(stored, { sums, contributors: 1, noiseStd: {} });
+  expect(travel(algorithm.summary(next))).toEqual(algorithm.summary(next));
+  return algorithm.isDone(algorithm.state.parse(travel(toJson(algorithm.state, next))));
+}
