@@ -1,0 +1,23 @@
+/** Door `@chorale/shared/features`: events, and the numbers a model reads from them. */
+
+export { dayMs, hourMs, localTime } from './calendar.ts';
+export {
+  type ChoraleEvent,
+  choraleEvent,
+  type EventProperties,
+  type StandardEventName,
+  standardEvents,
+} from './events.ts';
+export { canonicalEvent, ga4Events } from './ga4.ts';
+export { type LabelName, labelAt, labels } from './labels.ts';
+export { parseEvent } from './parse.ts';
+export { PurchaseHistory, type Totals } from './purchase-history.ts';
+export { encodedBounds, encodeFeatures, type Feature, type FeatureSchema } from './schema.ts';
+export {
+  type ExampleQuery,
+  exampleQuery,
+  type LabelledSnapshot,
+  labelledSnapshots,
+  mostSnapshots,
+} from './snapshots.ts';
+export { type TransactionFeature, transactionFeatures, transactions1 } from './transactions.ts';

@@ -1,0 +1,44 @@
+/** A feature schema names the numbers a model reads, in order, with bounds that nobody has to learn from data. */
+
+export type Feature<Name extends string = string> = {
+  readonly name: Name;
+  readonly unit: 'count' | 'money' | 'days' | 'share' | 'hours' | 'ratio';
+  /** Raw values are clamped to [lo, hi] before scaling. */
+  readonly lo: number;
+  readonly hi: number;
+  /** `log1p` tames the long tails of counts, money and days. */
+  readonly scale: 'linear' | 'log1p';
+  /** The raw value that stands for "cannot be known yet". */
+  readonly missing?: number;
+};
+
+export type FeatureSchema<Name extends string = string> = {
+  /** On the wire, e.g. `transactions/1`; any change of order, meaning or bounds is a new version. */
+  readonly id: string;
+  readonly features: readonly Feature<Name>[];
+};
+
+/** Where a feature's encoded values lie: what histograms divide into cells and moments are clipped by. */
+export function encodedBounds(feature: Feature): { readonly lo: number; readonly hi: number } {
+  return { lo: scaled(feature, feature.lo), hi: scaled(feature, feature.hi) };
+}
+
+/**
+ * Raw values to the vector a model reads, in the schema's order.
+ *
+ * @throws RangeError if a value is missing whose feature declares nothing for that case, or is not a number
+ */
+export function encodeFeatures<Name extends string>(
+  schema: FeatureSchema<Name>,
+  values: Readonly<Record<Name, number | undefined>>,
+): Float32Array<ArrayBuffer> {
+  return Float32Array.from(schema.features, (feature) => {
+    const value = values[feature.name] ?? feature.missing;
+    if (value === undefined || Number.isNaN(value)) throw new RangeError(`no value for feature ${feature.name}`);
+    return scaled(feature, Math.max(feature.lo, Math.min(feature.hi, value)));
+  });
+}
+
+function scaled({ scale }: Feature, value: number): number {
+  return scale === 'log1p' ? Math.log1p(value) : value;
+}

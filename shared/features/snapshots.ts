@@ -1,0 +1,65 @@
+/** From one device's events to labelled rows, one per cut: what training and evaluation both start from. */
+
+import * as z from 'zod/mini';
+import { ChoraleError } from '../errors.ts';
+import type { Instant } from '../ports.ts';
+import { dayMs } from './calendar.ts';
+import type { ChoraleEvent } from './events.ts';
+import { type LabelName, labelAt, labels } from './labels.ts';
+import { PurchaseHistory } from './purchase-history.ts';
+import { transactionFeatures, transactions1 } from './transactions.ts';
+
+/** One snapshot per device and week, at most a year of them: nobody's habits outweigh everybody else's. */
+export const mostSnapshots = 52;
+
+const instant = z.int().check(z.minimum(0), z.maximum(8_640_000_000_000_000));
+
+/** Which rows a task asks a device to make from its own events. */
+export const exampleQuery = z.strictObject({
+  /** A feature schema, e.g. `transactions/1`. */
+  source: z.string().check(z.minLength(1), z.maxLength(64)),
+  label: z.enum(Object.keys(labels) as [LabelName, ...LabelName[]]),
+  /** Cuts at first, first + every … up to and including last. */
+  cuts: z
+    .strictObject({ first: instant, last: instant, everyMs: z.int().check(z.minimum(7 * dayMs)) })
+    .check(z.refine(({ first, last }) => first <= last, 'the first cut comes before the last')),
+  /** The latest cuts win when there are more. */
+  maxRows: z.int().check(z.minimum(1), z.maximum(mostSnapshots)),
+});
+
+export type ExampleQuery = z.infer<typeof exampleQuery>;
+
+export type LabelledSnapshot = {
+  /** As the schema encodes them, not yet standardised. */
+  readonly features: Float32Array<ArrayBuffer>;
+  readonly label: 0 | 1;
+  readonly cut: Instant;
+};
+
+/**
+ * The mature snapshots of one device, oldest first; none before its first purchase.
+ *
+ * @param seenUntil the last instant at which the device was known to be watching: later labels are censored
+ * @throws ChoraleError `invalid-input` if the query names a schema that this version does not know
+ */
+export function labelledSnapshots(
+  events: Iterable<ChoraleEvent>,
+  query: ExampleQuery,
+  seenUntil: Instant,
+): LabelledSnapshot[] {
+  if (query.source !== transactions1.id) throw new ChoraleError('invalid-input', `unknown examples: ${query.source}`);
+  const history = new PurchaseHistory();
+  for (const event of events) history.observe(event);
+  const rows: LabelledSnapshot[] = [];
+  for (let cut = lastCut(query); cut >= query.cuts.first && rows.length < query.maxRows; cut -= query.cuts.everyMs) {
+    const features = transactionFeatures(history, cut);
+    if (features === undefined) break;
+    const label = labelAt(history, cut, labels[query.label], seenUntil);
+    if (label !== 'censored') rows.push({ features, label, cut });
+  }
+  return rows.reverse();
+}
+
+function lastCut({ cuts: { first, last, everyMs } }: ExampleQuery): Instant {
+  return first + Math.floor((last - first) / everyMs) * everyMs;
+}
