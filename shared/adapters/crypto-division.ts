@@ -63,15 +63,32 @@ export function unite(job: CryptoJob, results: readonly CryptoResult[]): CryptoR
 /** The first part masks the vector itself, the others mask zeros: the sum of the parts is the masked vector. */
 function divideMask(job: MaskJob, parts: number): readonly MaskJob[] {
   const seeds = job.seeds.map((seed) => ({ seed }));
-  const peers = job.agreements.flatMap(({ secretKey, peers }) => peers.map((peer) => ({ secretKey, peer })));
+  const peers = job.agreements.flatMap(({ peers }, agreement) => peers.map((peer) => ({ agreement, peer })));
   return chunks([...seeds, ...peers], parts).map((streams, part) => ({
     ...job,
     vector: part === 0 ? job.vector.slice() : new Uint32Array(job.vector.length),
     seeds: streams.flatMap((stream) => ('seed' in stream ? [stream.seed] : [])),
-    agreements: streams.flatMap((stream) =>
-      'peer' in stream ? [{ secretKey: stream.secretKey, peers: [stream.peer] }] : [],
+    agreements: agreementsOf(
+      job,
+      streams.flatMap((stream) => ('peer' in stream ? [stream] : [])),
     ),
   }));
+}
+
+type Peer = MaskJob['agreements'][number]['peers'][number];
+
+/** Each secret key once, with those of its peers that are in this part: to prepare a key costs as much as to use it. */
+function agreementsOf(
+  job: MaskJob,
+  streams: readonly { readonly agreement: number; readonly peer: Peer }[],
+): MaskJob['agreements'] {
+  const peersOf = new Map<number, Peer[]>();
+  for (const { agreement, peer } of streams) {
+    const peers = peersOf.get(agreement) ?? [];
+    peersOf.set(agreement, peers);
+    peers.push(peer);
+  }
+  return [...peersOf].map(([agreement, peers]) => ({ secretKey: job.agreements[agreement]!.secretKey, peers }));
 }
 
 /** Consecutive pieces whose lengths differ by at most one; one empty piece of nothing. */
