@@ -164,16 +164,16 @@ describe('a device that inspects a roster header', () => {
 
   it('refuses every weaker number of a complete graph', () => {
     const complete = headerOf(requestOf(20));
-    const small = { minCohort: 20, minHonest: 5 };
+    const own = { minCohort: 20, minHonest: 5 };
     const asked = { minDevices: 20 };
     expect(complete).toMatchObject({ neighbours: 19, threshold: 7, windowSurvivors: 0, committeeThreshold: 12 });
-    expect(verdictOf({ ...complete, threshold: 3 }, small, asked)).toBeUndefined();
-    expect(verdictOf({ ...complete, threshold: 2 }, small, asked)).toBe('parameters-too-weak');
-    expect(verdictOf({ ...complete, threshold: 20 }, small, asked)).toBe('parameters-too-weak');
-    expect(verdictOf({ ...complete, windowSurvivors: 1 }, small, asked)).toBe('parameters-too-weak');
-    expect(verdictOf({ ...complete, neighbours: 18 }, small, asked)).toBe('parameters-too-weak');
-    expect(verdictOf({ ...complete, committeeThreshold: 11 }, small, asked)).toBe('parameters-too-weak');
-    expect(verdictOf({ ...complete, committee: 19, committeeThreshold: 10 }, small, asked)).toBe('parameters-too-weak');
+    expect(verdictOf({ ...complete, threshold: 3 }, own, asked)).toBeUndefined();
+    expect(verdictOf({ ...complete, threshold: 2 }, own, asked)).toBe('parameters-too-weak');
+    expect(verdictOf({ ...complete, threshold: 20 }, own, asked)).toBe('parameters-too-weak');
+    expect(verdictOf({ ...complete, windowSurvivors: 1 }, own, asked)).toBe('parameters-too-weak');
+    expect(verdictOf({ ...complete, neighbours: 18 }, own, asked)).toBe('parameters-too-weak');
+    expect(verdictOf({ ...complete, committeeThreshold: 11 }, own, asked)).toBe('parameters-too-weak');
+    expect(verdictOf({ ...complete, committee: 19, committeeThreshold: 10 }, own, asked)).toBe('parameters-too-weak');
   });
 
   it('refuses more neighbours from one boundary on, and for ever after', () => {
@@ -215,6 +215,13 @@ describe('a device that inspects a roster header', () => {
     // One honest device more carries the rest.
     const later = { ...small, minSurvivors: 71, noiseVariance: 37_500n };
     expect(verdictOf(later, {}, noisy)).toBeUndefined();
+  });
+
+  it('accepts exactly the noise that the plan promises', () => {
+    // 60 · 100 = 6000.
+    const exact = noisyPlan({ noiseNumerator: 1, noiseDenominator: 1, sensitivitySquared: 6000n });
+    expect(verdictOf({ ...small, noiseVariance: 100n }, {}, exact)).toBeUndefined();
+    expect(verdictOf({ ...small, noiseVariance: 99n }, {}, exact)).toBe('noise-too-weak');
   });
 
   it('refuses noise finer than the grid or wider than the range', () => {
@@ -277,10 +284,10 @@ describe('the range of a sum', () => {
   });
 
   it('leaves room for twelve standard deviations of noise', () => {
-    // 4 · (amplitude + 1) leaves 76 below 2^31, and 12 · √4 · σ < 76 up to σ² = 10.
-    const amplitude = 2 ** 29 - 20;
-    expect(inspectRange({ devices: 4, amplitude, noiseVariance: 10n })).toBeUndefined();
-    expect(inspectRange({ devices: 4, amplitude, noiseVariance: 11n })).toBe('range-overflow');
+    // 4 · (amplitude + 1) leaves 72 below 2^31, and 12 · √4 · σ reaches 72 at σ² = 9.
+    const amplitude = 2 ** 29 - 19;
+    expect(inspectRange({ devices: 4, amplitude, noiseVariance: 8n })).toBeUndefined();
+    expect(inspectRange({ devices: 4, amplitude, noiseVariance: 9n })).toBe('range-overflow');
     // A range already overrun must not pass because its deficit is squared.
     expect(inspectRange({ devices: 4, amplitude: 2 ** 30, noiseVariance: 1n })).toBe('range-overflow');
   });

@@ -96,6 +96,12 @@ describe('chosen parameters', () => {
 });
 
 describe('corrupt and absent devices', () => {
+  it('sit on a committee in a number that is passed with probability 2^-(σ+2) at most', () => {
+    // A committee of one holds the one corrupt device of 64 with probability 2^-6.
+    expect(corruptMembers({ devices: 64, corrupt: 1, sigma: 4 }, 1)).toBe(0);
+    expect(corruptMembers({ devices: 64, corrupt: 1, sigma: 5 }, 1)).toBe(1);
+  });
+
   it('are whole devices, rounded down', () => {
     expect([31, 32, 39, 40].map((devices) => assumedCorrupt(devices, 1000))).toEqual([3, 3, 3, 4]);
     // 0.29 · 100 is 28.999… in floats.
