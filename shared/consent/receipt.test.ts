@@ -135,10 +135,10 @@ describe('canonical JSON', () => {
     const leaf = fc.oneof(fc.string({ unit: 'binary' }), fc.maxSafeInteger(), fc.boolean(), fc.constant(null));
     const { tree } = fc.letrec((tie) => ({
       tree: fc.oneof(
-        { depthSize: 'small' },
+        { maxDepth: 3 },
         leaf,
-        fc.array(tie('tree')),
-        fc.dictionary(fc.string(), tie('tree'), { noNullPrototype: true }),
+        fc.array(tie('tree'), { maxLength: 4 }),
+        fc.dictionary(fc.string(), tie('tree'), { maxKeys: 4, noNullPrototype: true }),
       ),
     }));
     fc.assert(

@@ -1,6 +1,5 @@
 /** Door `@chorale/shared/encoding`: the path from named vectors to words that can be masked, and back for sums. */
 
-export { clipFactor } from './clip.ts';
 export { uniformWords } from './draws.ts';
 export type { EncodedVector } from './encoded-vector.ts';
 export {
