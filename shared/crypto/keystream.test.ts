@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { bytes, concat, fromHex, hex } from '../bytes.ts';
 import { bytesToWords } from '../vectors.ts';
-import { maximalWords, portableCounterMode, portableKeystream, wordsOf } from './keystream.ts';
+import { accumulate, maximalWords, portableCounterMode, portableKeystream, wordsOf } from './keystream.ts';
 
 function vectors<File>(name: string): File {
   return JSON.parse(readFileSync(new URL(`./vectors/${name}.json`, import.meta.url), 'utf8'));
@@ -57,5 +57,16 @@ describe('a keystream', () => {
       const stream = memory.subarray(offset, offset + 8);
       expect(wordsOf(stream)).toEqual(bytesToWords(stream));
     }
+  });
+
+  it.each([0, 1, 3, 4, 5, 11])('is added to %i words and subtracted again, mod 2^32', (length) => {
+    const words = portableKeystream(bytes(28).fill(7), length);
+    const start = Uint32Array.from({ length }, (_, i) => 2 ** 32 - 1 - i);
+    const sum = start.slice();
+    accumulate(sum, new Uint8Array(words.buffer), 1);
+    expect([...sum]).toEqual([...start].map((word, i) => (word + words[i]!) % 2 ** 32));
+    accumulate(sum, new Uint8Array(words.buffer), -1);
+    expect(sum).toEqual(start);
+    expect(() => accumulate(sum, bytes(4 * length + 4), 1)).toThrow(RangeError);
   });
 });

@@ -1,9 +1,8 @@
 /** Turns the primitives of a platform into a provider: checks what comes in, then does each job in order. */
 
 import { type Bytes, bytes } from '../bytes.ts';
-import { addModulo, subtractModulo } from '../vectors.ts';
 import { hkdf } from './hashing.ts';
-import { keystreamOf, maximalWords, seedBytes, wordsOf } from './keystream.ts';
+import { accumulate, keystreamOf, maximalWords, seedBytes } from './keystream.ts';
 import type { AgreementPair, Awaitable, Primitives } from './primitives.ts';
 import type { CryptoJob, CryptoProvider, CryptoResult, ResultOf, Stream } from './provider.ts';
 import {
@@ -142,7 +141,7 @@ async function mask(on: Primitives, job: Job<'mask'>): Answer<'mask'> {
   await inBatches(sources, on.concurrency, async (batch) => {
     const streams = await awaitAll(batch, (source) => expand(on, source, job.salt, zeros));
     streams.forEach((stream, i) => {
-      addStream(vector, stream, batch[i]!.sign);
+      accumulate(vector, stream, batch[i]!.sign);
     });
   });
   return { did: 'mask', vector };
@@ -163,11 +162,6 @@ async function expand(on: Primitives, { secret, info }: Source, salt: Bytes, zer
   const known = await secret();
   if (known === undefined) throw new Refusal('a pairwise mask has an unacceptable public key');
   return on.encryptCounterMode(keystreamOf(hkdf(known, salt, info, seedBytes), zeros));
-}
-
-function addStream(vector: Uint32Array, stream: Bytes, sign: Stream['sign']): void {
-  if (sign === 1) addModulo(vector, wordsOf(stream));
-  else subtractModulo(vector, wordsOf(stream));
 }
 
 async function agree(pair: AgreementPair, publicKey: Bytes): Promise<Bytes | undefined> {
