@@ -1,0 +1,4 @@
+/** Door `@chorale/client/training`: the trainers, each loaded on first use. */
+
+export { type TfjsBackend, type TfjsChoice, type TfjsOptions, tfjsBackends } from './tfjs-backend.ts';
+export { createTfjsTrainer } from './tfjs-trainer.ts';

@@ -1,0 +1,53 @@
+/** A model spec as a tfjs Layers model, and its parameters in and out as one flat vector. */
+
+import { denseLayers, type ModelSpec } from '@chorale/shared/models';
+import type { LayersModel, Tensor2D } from '@tensorflow/tfjs';
+import type { Tfjs } from './tfjs-backend.ts';
+
+/** Dense layers that end in logits: losses and probabilities from logits stay finite where rounded probabilities do not. */
+export function buildLayersModel(tf: Tfjs, spec: ModelSpec): LayersModel {
+  const model = tf.sequential();
+  const layers = denseLayers(spec);
+  layers.forEach(({ inputs, outputs }, i) => {
+    const isHidden = i + 1 < layers.length;
+    const activation = isHidden && spec.family === 'mlp' ? spec.activation : 'linear';
+    model.add(tf.layers.dense({ inputShape: [inputs], units: outputs, activation, kernelInitializer: 'zeros' }));
+  });
+  return model;
+}
+
+/** Layers lists its weights as kernel, bias, kernel, bias …: the order of the flat vector. */
+export function setFlatParameters(tf: Tfjs, model: LayersModel, parameters: Float32Array): void {
+  let offset = 0;
+  const tensors = model.getWeights().map(({ shape, size }) => {
+    offset += size;
+    return tf.tensor(parameters.slice(offset - size, offset), shape);
+  });
+  model.setWeights(tensors);
+  tf.dispose(tensors);
+}
+
+export function getFlatParameters(model: LayersModel): Float32Array<ArrayBuffer> {
+  const pieces = model.getWeights().map((weight) => weight.dataSync());
+  const parameters = new Float32Array(pieces.reduce((count, piece) => count + piece.length, 0));
+  let offset = 0;
+  for (const piece of pieces) {
+    parameters.set(piece, offset);
+    offset += piece.length;
+  }
+  return parameters;
+}
+
+/** rowCount × outputs probabilities, as `predict` of the shared models computes them without tfjs. */
+export function layersProbabilities(
+  tf: Tfjs,
+  spec: ModelSpec,
+  model: LayersModel,
+  features: Float32Array,
+): Float32Array {
+  return tf.tidy(() => {
+    const logits = model.apply(tf.tensor2d(features, [features.length / spec.inputs, spec.inputs])) as Tensor2D;
+    const probabilities = spec.output === 'sigmoid' ? tf.sigmoid(logits) : tf.softmax(logits);
+    return probabilities.dataSync() as Float32Array;
+  });
+}
