@@ -66,18 +66,34 @@ export function splitSecrets(secrets: readonly Bytes[], { threshold, points }: S
  * Secrets with the same points share their Lagrange weights.
  */
 export function reconstructSecrets(secrets: readonly SharedSecret[]): (Bytes | undefined)[] {
-  const known = new Map<string, Interpolation>();
-  return secrets.map((secret) => {
-    if (!isReconstructible(secret)) return undefined;
-    const points = secret.shares.map(({ point }) => point);
-    const key = `${secret.threshold}:${points}`;
-    const interpolation = known.get(key) ?? interpolationOf(secret.threshold, points);
-    known.set(key, interpolation);
-    return interpolate(
-      secret.shares.map(({ share }) => share),
-      interpolation,
-    );
-  });
+  const found: (Bytes | undefined)[] = secrets.map(() => undefined);
+  for (const group of alike(secrets).values()) {
+    const { threshold, shares } = secrets[group[0]!]!;
+    const interpolation = interpolationOf(threshold, pointsOf(shares));
+    for (const i of group) found[i] = interpolate(sharesOf(secrets[i]!), interpolation);
+  }
+  return found;
+}
+
+/** The indices of the well-formed secrets, by threshold and points. */
+function alike(secrets: readonly SharedSecret[]): Map<string, number[]> {
+  const groups = new Map<string, number[]>();
+  for (const [i, secret] of secrets.entries()) {
+    if (!isReconstructible(secret)) continue;
+    const key = `${secret.threshold}:${pointsOf(secret.shares)}`;
+    const group = groups.get(key);
+    if (group) group.push(i);
+    else groups.set(key, [i]);
+  }
+  return groups;
+}
+
+function pointsOf(shares: SharedSecret['shares']): number[] {
+  return shares.map(({ point }) => point);
+}
+
+function sharesOf({ shares }: SharedSecret): Bytes[] {
+  return shares.map(({ share }) => share);
 }
 
 /** Distinct points in 1..65535: 0 would hand out the secret itself. */
@@ -88,7 +104,7 @@ export function areHolders(points: readonly number[]): boolean {
 
 function isReconstructible({ threshold, shares }: SharedSecret): boolean {
   const enough = Number.isInteger(threshold) && threshold >= 1 && shares.length >= threshold;
-  return enough && shares.every(({ share }) => share.length === secretBytes) && areHolders(shares.map((s) => s.point));
+  return enough && shares.every(({ share }) => share.length === secretBytes) && areHolders(pointsOf(shares));
 }
 
 /** Logarithms of the Lagrange weights that lead from the first `threshold` shares to 0 and to each further point. */
