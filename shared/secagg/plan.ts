@@ -1,8 +1,9 @@
 /** Plan D: the signed 288 bytes that say what a round asks of a device. */
 
-import type { Bytes } from '../bytes.ts';
-import type { TaskId } from '../ids.ts';
+import { type Bytes, bytes, concat, tag, u16, u32, u64 } from '../bytes.ts';
+import { idFromBytes, idToBytes, type TaskId } from '../ids.ts';
 import type { Instant } from '../ports.ts';
+import { Reader } from './reader.ts';
 
 /** How long each turn stays open, in ms. */
 export type TurnLimits = {
@@ -53,3 +54,122 @@ export type Plan = {
   /** Informative; devices have floors of their own. */
   readonly floor: number;
 };
+
+export const planBytes = 288;
+export const protocolVersion = 1;
+/** Ed25519, X25519, XSalsa20-Poly1305, SHA-256, AES-128-CTR, Shamir over GF(2^16). */
+export const suiteNumber = 1;
+
+const planTag = tag('chorale/plan/v1');
+/** In the order of their numbers on the wire. */
+const mechanisms: readonly Mechanism[] = ['none', 'distributed', 'central'];
+
+/** D. @throws RangeError where a field does not fit */
+export function encodePlan(plan: Plan): Bytes {
+  return concat(
+    planTag,
+    u16(protocolVersion),
+    u16(suiteNumber),
+    idToBytes(plan.task),
+    u64(plan.round),
+    u64(BigInt(plan.openedAt)),
+    ...turnLimits(plan.limits).map(u32),
+    plan.broadcastHash,
+    plan.algorithmHash,
+    plan.policyHash,
+    plan.logHead,
+    u64(plan.logSize),
+    u32(plan.dimension),
+    Uint8Array.of(plan.bits, mechanisms.indexOf(plan.mechanism), 0, 0),
+    u32(plan.segmentCount),
+    u32(plan.inverseGrid),
+    u32(plan.noiseNumerator),
+    u32(plan.noiseDenominator),
+    u64(plan.sensitivitySquared),
+    u16(plan.corruptBasisPoints),
+    u16(plan.dropoutBasisPoints),
+    Uint8Array.of(plan.sigma, plan.eta, 0, 0),
+    u32(plan.minDevices),
+    u32(plan.maxDevices),
+    u32(plan.floor),
+    bytes(24),
+  );
+}
+
+/** @throws ChoraleError `invalid-input` unless these are 288 bytes of this version with every reserved field zero */
+export function decodePlan(value: Uint8Array): Plan {
+  const reader = new Reader(value, 'plan');
+  reader.expect(planTag);
+  reader.expect(u16(protocolVersion));
+  reader.expect(u16(suiteNumber));
+  const plan: Plan = {
+    task: idFromBytes('task', reader.take(16)),
+    round: reader.u64(),
+    openedAt: reader.instant(),
+    limits: readLimits(reader),
+    broadcastHash: reader.take(32),
+    algorithmHash: reader.take(32),
+    policyHash: reader.take(32),
+    logHead: reader.take(32),
+    logSize: reader.u64(),
+    dimension: reader.u32(),
+    bits: readBits(reader),
+    mechanism: readMechanism(reader),
+    ...readNumbers(reader),
+  };
+  reader.expectZeros(24);
+  reader.end();
+  return plan;
+}
+
+/** What the plan key signs. */
+export function planText(plan: Uint8Array): Bytes {
+  return concat(tag('chorale/sign/plan'), plan);
+}
+
+function turnLimits(limits: TurnLimits): readonly number[] {
+  const { advertiseMs, dealMs, acknowledgeMs, maskedInputMs, certifyMs, unmaskMs } = limits;
+  return [advertiseMs, dealMs, acknowledgeMs, maskedInputMs, certifyMs, unmaskMs];
+}
+
+function readLimits(reader: Reader): TurnLimits {
+  return {
+    advertiseMs: reader.u32(),
+    dealMs: reader.u32(),
+    acknowledgeMs: reader.u32(),
+    maskedInputMs: reader.u32(),
+    certifyMs: reader.u32(),
+    unmaskMs: reader.u32(),
+  };
+}
+
+function readBits(reader: Reader): 32 {
+  reader.expect(Uint8Array.of(32));
+  return 32;
+}
+
+function readMechanism(reader: Reader): Mechanism {
+  const mechanism = mechanisms[reader.u8()];
+  if (!mechanism) throw reader.malformed('its noise mechanism is unknown');
+  // Flags and a reserved byte follow.
+  reader.expectZeros(2);
+  return mechanism;
+}
+
+function readNumbers(reader: Reader) {
+  const encoding = {
+    segmentCount: reader.u32(),
+    inverseGrid: reader.u32(),
+    noiseNumerator: reader.u32(),
+    noiseDenominator: reader.u32(),
+    sensitivitySquared: reader.u64(),
+  };
+  const assumptions = {
+    corruptBasisPoints: reader.u16(),
+    dropoutBasisPoints: reader.u16(),
+    sigma: reader.u8(),
+    eta: reader.u8(),
+  };
+  reader.expectZeros(2);
+  return { ...encoding, ...assumptions, minDevices: reader.u32(), maxDevices: reader.u32(), floor: reader.u32() };
+}

@@ -1,0 +1,133 @@
+/**
+ * What a cohort agrees on before anything secret is derived, and every label under which keys, hashes and signatures are
+ * made. `ctx` binds the signed plan (and with it the model) and the signed roster header: devices that were shown
+ * different ones derive keys that do not match, so their masks do not cancel and their shares do not open
+ * (against Pasquini, Francati, Ateniese, CCS 2022).
+ */
+
+import { type Bytes, concat, tag, u32 } from '../bytes.ts';
+import { hkdf, hmacSha256, sha256 } from '../crypto/index.ts';
+
+const label = (name: string): Bytes => tag(`chorale/secagg/${name}/v1`);
+
+const labels = {
+  ctx: label('ctx'),
+  u1: label('u1'),
+  u2: label('u2'),
+  commitment: label('commit-b'),
+  box: label('box'),
+  viewKey: label('view-key'),
+  view: label('view'),
+  share: label('share'),
+  mask: label('mask'),
+  self: label('self'),
+  advertise: label('advertise'),
+  deal: label('deal'),
+  acknowledge: label('acknowledge'),
+  masked: label('masked'),
+  certify: label('certify'),
+  unmask: label('unmask'),
+};
+
+/** @param planHash H(D) @param header the 194 bytes of H */
+export function contextOf(planHash: Bytes, header: Bytes): Bytes {
+  return sha256(labels.ctx, planHash, sha256(header));
+}
+
+/** h1: names the devices that mask with each other. */
+export function maskersHash(ctx: Bytes, maskers: Bytes): Bytes {
+  return sha256(labels.u1, ctx, maskers);
+}
+
+/** h2: names the devices whose vectors are in the sum. */
+export function survivorsHash(ctx: Bytes, survivors: Bytes): Bytes {
+  return sha256(labels.u2, ctx, survivors);
+}
+
+/** H(b), advertised before anyone holds a share of b. */
+export function commitment(selfMaskSeed: Bytes): Bytes {
+  return sha256(labels.commitment, selfMaskSeed);
+}
+
+/** A direction between two ring places. */
+export type Direction = { readonly from: number; readonly to: number };
+
+/** Key of the one box that `from` seals for `to` in this round. @param secret X25519 of the two channel keys */
+export function boxKey(secret: Bytes, ctx: Bytes, { from, to }: Direction): Bytes {
+  return hkdf(secret, ctx, concat(labels.box, u32(from), u32(to)), 32);
+}
+
+/** Key under which `from` shows `to` which U1 it masked with. @param secret X25519 of the two channel keys */
+export function viewKey(secret: Bytes, ctx: Bytes, { from, to }: Direction): Bytes {
+  return hkdf(secret, ctx, concat(labels.viewKey, u32(from), u32(to)), 32);
+}
+
+export const viewTagBytes = 16;
+
+/** Only who masked under the U1 of `h1` makes it, and only `to` can check it. */
+export function viewTag(key: Bytes, ctx: Bytes, { from, to }: Direction, h1: Bytes): Bytes {
+  return hmacSha256(key, labels.view, ctx, u32(from), u32(to), h1).slice(0, viewTagBytes);
+}
+
+/** Kinds of secret that a dealer shares: its mask key or its self-mask seed. */
+export const shareKinds = { maskKey: 1, selfMask: 2 } as const;
+export type ShareKind = (typeof shareKinds)[keyof typeof shareKinds];
+
+/** One share of one secret as dealer and holder know it, blinded by a salt. */
+export type SaltedShare = { readonly share: Bytes; readonly salt: Bytes };
+
+/** Whose share of which secret. */
+export type ShareSubject = { readonly dealer: number; readonly holder: number; readonly kind: ShareKind };
+
+/** The dealer signs its hash, so that a holder can neither be cheated nor lie later. */
+export function shareText(ctx: Bytes, { dealer, holder, kind }: ShareSubject, { share, salt }: SaltedShare): Bytes {
+  return concat(labels.share, ctx, u32(dealer), u32(holder), Uint8Array.of(kind), share, salt);
+}
+
+export function shareHash(ctx: Bytes, subject: ShareSubject, salted: SaltedShare): Bytes {
+  return sha256(shareText(ctx, subject, salted));
+}
+
+/** Salt of every mask seed: masks under another plan, roster or U1 share nothing. */
+export function maskSalt(ctx: Bytes, h1: Bytes): Bytes {
+  return sha256(ctx, h1);
+}
+
+export function pairMaskInfo(a: number, b: number): Bytes {
+  return concat(labels.mask, u32(Math.min(a, b)), u32(Math.max(a, b)));
+}
+
+export function selfMaskInfo(place: number): Bytes {
+  return concat(labels.self, u32(place));
+}
+
+export function advertiseText(planHash: Bytes, leaf: Bytes): Bytes {
+  return concat(labels.advertise, planHash, leaf);
+}
+
+/** Who signs, and in which cohort. */
+export type Signer = { readonly ctx: Bytes; readonly place: number };
+
+export function dealText(signer: Signer, ciphertextsHash: Bytes, shareHashesHash: Bytes): Bytes {
+  return signed(labels.deal, signer, ciphertextsHash, shareHashesHash);
+}
+
+export function acknowledgeText(signer: Signer, goodDealers: Bytes): Bytes {
+  return signed(labels.acknowledge, signer, goodDealers);
+}
+
+export function maskedInputText(signer: Signer, h1: Bytes, vectorHash: Bytes, tagsHash: Bytes): Bytes {
+  return signed(labels.masked, signer, h1, vectorHash, tagsHash);
+}
+
+export function certifyText(signer: Signer, h1: Bytes, h2: Bytes): Bytes {
+  return signed(labels.certify, signer, h1, h2);
+}
+
+export function unmaskText(signer: Signer, h1: Bytes, h2: Bytes, revealsHash: Bytes): Bytes {
+  return signed(labels.unmask, signer, h1, h2, revealsHash);
+}
+
+function signed(purpose: Bytes, { ctx, place }: Signer, ...fields: readonly Bytes[]): Bytes {
+  return concat(purpose, ctx, u32(place), ...fields);
+}

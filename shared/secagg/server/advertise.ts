@@ -1,0 +1,126 @@
+/** R0: gather advertisements, verify them together, and sign the header of the roster that they make. */
+
+import { bytes, compare } from '../../bytes.ts';
+import { ChoraleError } from '../../errors.ts';
+import { type DeviceId, deviceIdFromBytes } from '../../ids.ts';
+import { encodeHeader, headerText, type RosterHeader } from '../header.ts';
+import { chooseParameters, type Parameters } from '../parameters.ts';
+import {
+  type Advertisement,
+  decodeAdvertisement,
+  formCohort,
+  isSoundLeaf,
+  maxCohort,
+  rosterRoot,
+  signedAdvertisement,
+  signedCredentialOf,
+} from '../roster.ts';
+import { openDeal } from './deal.ts';
+import { abandon, compute, count, type Gathering, makeMembers, type Round, type Step } from './state.ts';
+
+/** Opens the round. */
+export function gather(round: Round): Step {
+  const deadline = round.now + round.setup.plan.limits.advertiseMs;
+  return [{ round, phase: { at: 'gathering', deadline, verified: new Set() } }, [{ do: 'wake', at: deadline }]];
+}
+
+/** Keeps an advertisement; its signatures are verified with the others'. @throws ChoraleError `invalid-input` */
+export function keepAdvertisement(round: Round, device: DeviceId, body: Uint8Array): Round {
+  const advertisement = decodeAdvertisement(body);
+  const { leaf } = advertisement;
+  if (deviceIdFromBytes(leaf.deviceId) !== device || !isSoundLeaf(leaf, round.setup.plan.task)) {
+    throw new ChoraleError('invalid-input', 'malformed advertisement: its id or one of its keys is not acceptable');
+  }
+  // One key in two leaves would make every device refuse the roster.
+  const others = [...round.advertised.values()].flatMap((other) => [other.leaf.channelKey, other.leaf.maskKey]);
+  const isTaken = [leaf.channelKey, leaf.maskKey].some((key) => others.some((other) => compare(key, other) === 0));
+  if (isTaken || compare(leaf.channelKey, leaf.maskKey) === 0) {
+    throw new ChoraleError('invalid-input', 'malformed advertisement: one of its keys is in use already');
+  }
+  return { ...round, advertised: new Map(round.advertised).set(device, advertisement) };
+}
+
+export function isGathered({ advertised, setup, disconnected, withdrawn }: Round): boolean {
+  const isFull = advertised.size >= setup.cohort;
+  return isFull || setup.invited.every((id) => advertised.has(id) || disconnected.has(id) || withdrawn.has(id));
+}
+
+/** Verifies what is new; makes the roster, or goes on gathering if signatures were bad and there is still time. */
+export function closeGathering(round: Round, phase: Gathering): Step {
+  const { planHash, setup } = round;
+  const authority = { task: setup.plan.task, planHash, enrolmentKey: setup.enrolmentKey };
+  const fresh = [...round.advertised].filter(([device]) => !phase.verified.has(device));
+  const signatures = fresh.flatMap(([, advertisement]) => [
+    signedAdvertisement(advertisement, planHash),
+    signedCredentialOf(advertisement, authority),
+  ]);
+  return compute(round, { do: 'verifyMany', signatures }, (later, { valid }) => {
+    const bad = fresh.filter((_, i) => !valid[2 * i] || !valid[2 * i + 1]).map(([device]) => device);
+    const cleaned = withdrawAll(later, bad);
+    if (isGathered(cleaned) || cleaned.now >= phase.deadline) return makeRoster(cleaned);
+    const verified = new Set(cleaned.advertised.keys());
+    return [{ round: cleaned, phase: { ...phase, verified } }, [{ do: 'wake', at: phase.deadline }]];
+  });
+}
+
+/** Takes devices out of a roster that is not made yet. */
+export function withdrawAll(round: Round, devices: readonly DeviceId[]): Round {
+  const advertised = new Map(round.advertised);
+  for (const device of devices) advertised.delete(device);
+  return { ...round, advertised, withdrawn: new Set([...round.withdrawn, ...devices]) };
+}
+
+function makeRoster(round: Round): Step {
+  const { setup, advertised } = round;
+  const advertisements = [...advertised.values()].toSorted((a, b) => compare(a.leaf.deviceId, b.leaf.deviceId));
+  const expected = Math.min(setup.cohort, setup.invited.length);
+  const counted = count(round, 'advertised', advertisements.length, expected);
+  if (advertisements.length < setup.plan.minDevices) return abandon(counted, 'too-few-devices');
+  const parameters = parametersFor(counted, advertisements.length);
+  return parameters ? signHeader(counted, advertisements, parameters) : abandon(counted, 'no-parameters');
+}
+
+function parametersFor({ setup }: Round, devices: number): Parameters | undefined {
+  const { corruptBasisPoints, dropoutBasisPoints, sigma, eta } = setup.plan;
+  if (devices > maxCohort) return undefined;
+  try {
+    return chooseParameters({ devices, corruptBasisPoints, dropoutBasisPoints, sigma, eta });
+  } catch (error) {
+    if (error instanceof ChoraleError) return undefined;
+    throw error;
+  }
+}
+
+function signHeader(round: Round, advertisements: readonly Advertisement[], parameters: Parameters): Step {
+  const fields = headerOf(round, advertisements, parameters);
+  const header = encodeHeader(fields);
+  const job = {
+    do: 'signMany',
+    secretKey: round.setup.planSecretKey,
+    messages: [headerText(header)],
+  } as const;
+  return compute(round, job, (later, { signatures }) => {
+    const cohort = formCohort(fields, header, later.planHash, advertisements);
+    const members = makeMembers({ cohort, parameters, header, headerSignature: signatures[0]! });
+    return openDeal({ ...later, members, answered: bytes(advertisements.length) }, advertisements);
+  });
+}
+
+function headerOf(round: Round, advertisements: readonly Advertisement[], parameters: Parameters): RosterHeader {
+  return {
+    planHash: round.planHash,
+    cohort: 0,
+    cohortCount: 1,
+    roundDevices: advertisements.length,
+    roundRoot: bytes(32),
+    devices: advertisements.length,
+    neighbours: parameters.neighbours,
+    threshold: parameters.threshold,
+    windowSurvivors: parameters.windowSurvivors,
+    committee: parameters.committee,
+    committeeThreshold: parameters.committeeThreshold,
+    minSurvivors: parameters.minSurvivors,
+    noiseVariance: round.setup.noiseVariance(parameters),
+    rosterRoot: rosterRoot(advertisements),
+  };
+}

@@ -1,0 +1,102 @@
+/** R2: send U1, collect the masked vectors, fix U2 and add them up. */
+
+import { addModulo, bytesToWords } from '../../vectors.ts';
+import { maskedInputText, maskersHash } from '../context.ts';
+import { type DealEvidence, encodeSharers } from '../down-messages.ts';
+import type { DownMessage } from '../messages.ts';
+import { areEnough } from '../roster.ts';
+import { encodeBitmap } from '../survivors.ts';
+import { decodeMaskedInput, type MaskedInput } from '../up-messages.ts';
+import { openCertify } from './certify.ts';
+import type { Deals, GoodDealers, Masking } from './knowledge.ts';
+import {
+  abandon,
+  compute,
+  count,
+  type Members,
+  membersOf,
+  openTurn,
+  type Round,
+  type Step,
+  stillIn,
+  verifyPlaces,
+} from './state.ts';
+
+export function openMaskedInput(round: Round, deals: Deals, good: GoodDealers, maskers: ReadonlySet<number>): Step {
+  const members = membersOf(round);
+  const { dimension, limits } = round.setup.plan;
+  const masking = maskingOf(members, deals, maskers);
+  const evidence = new Map([...maskers].map((place) => [place, evidenceFor(members, deals, good, masking, place)]));
+  return openTurn<MaskedInput>(round, {
+    turn: 'masked-input',
+    limitMs: limits.maskedInputMs,
+    awaited: maskers,
+    request: (place) => (maskers.has(place) ? sharers(masking, evidence.get(place)!) : undefined),
+    decode: (place, body) => decodeMaskedInput(body, dimension, masking.neighbourhoods.get(place)!.length),
+    close: (later, inputs) => verifyInputs(later, masking, inputs),
+  });
+}
+
+function maskingOf({ cohort, neighbourhoods }: Members, deals: Deals, places: ReadonlySet<number>): Masking {
+  const bitmap = encodeBitmap(places, cohort.members.length);
+  const masking = (place: number) => neighbourhoods[place]!.filter((other) => places.has(other));
+  return {
+    places,
+    bitmap,
+    h1: maskersHash(cohort.ctx, bitmap),
+    neighbourhoods: new Map([...places].map((place) => [place, masking(place)])),
+    shareHashes: new Map([...places].map((place) => [place, deals.get(place)!.deal.shareHashes])),
+  };
+}
+
+/** For every dealer that the device refused: proof that it dealt in this ctx, so that masking with it is safe. */
+function evidenceFor(
+  { neighbourhoods }: Members,
+  deals: Deals,
+  good: GoodDealers,
+  masking: Masking,
+  place: number,
+): readonly DealEvidence[] {
+  return neighbourhoods[place]!.filter(
+    (dealer, index) => masking.places.has(dealer) && !good.get(place)!.has(index),
+  ).map((dealer) => {
+    const { deal, ciphertextsHash, shareHashesHash } = deals.get(dealer)!;
+    return { place: dealer, ciphertextsHash, shareHashesHash, signature: deal.signature };
+  });
+}
+
+function sharers({ bitmap }: Masking, evidence: readonly DealEvidence[]): DownMessage {
+  return { name: 'sharers', body: encodeSharers({ bitmap, evidence }) };
+}
+
+function verifyInputs(round: Round, masking: Masking, inputs: ReadonlyMap<number, MaskedInput>): Step {
+  const texts = [...inputs.values()].flatMap(({ vector, tags }) => [vector, tags]);
+  return compute(round, { do: 'hashMany', texts }, (later, { hashes }) => {
+    const { ctx } = membersOf(later).cohort;
+    const signed = new Map(
+      [...inputs].map(([place, { signature }], i) => {
+        const message = maskedInputText({ ctx, place }, masking.h1, hashes[2 * i]!, hashes[2 * i + 1]!);
+        return [place, { message, signature }];
+      }),
+    );
+    return verifyPlaces(later, signed, (after, valid) => {
+      const survivors = stillIn(after, valid);
+      const counted = count(after, 'masked', survivors.size, masking.places.size);
+      return fixSurvivors(counted, masking, inputs, survivors);
+    });
+  });
+}
+
+/** From here on U2 stands: who withdraws later is in the sum. */
+function fixSurvivors(
+  round: Round,
+  masking: Masking,
+  inputs: ReadonlyMap<number, MaskedInput>,
+  survivors: ReadonlySet<number>,
+): Step {
+  if (!areEnough(membersOf(round).cohort, survivors)) return abandon(round, 'too-few-survivors');
+  const sum = new Uint32Array(round.setup.plan.dimension);
+  for (const place of survivors) addModulo(sum, bytesToWords(inputs.get(place)!.vector));
+  const tags = new Map([...survivors].map((place) => [place, inputs.get(place)!.tags]));
+  return openCertify(round, masking, { places: survivors, sum, tags });
+}

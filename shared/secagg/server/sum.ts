@@ -1,0 +1,198 @@
+/**
+ * After R4: check every share against its dealer's hash, reconstruct the self-masks of survivors and the mask keys of
+ * dropouts, check each against what its owner advertised, take the masks off the sum and check its range. Whoever is
+ * proved to have lied is named.
+ */
+
+import { equal } from '../../bytes.ts';
+import type { SharedSecret } from '../../crypto/index.ts';
+import { commitment, maskSalt, type SaltedShare, type ShareKind, shareKinds, shareText } from '../context.ts';
+import { unmaskJob } from '../masks.ts';
+import { deviceAt, memberAt } from '../roster.ts';
+import { dealtHash, type Reveal } from '../up-messages.ts';
+import { type Certified, indexIn, type Masking, type Survival } from './knowledge.ts';
+import { abandon, accountOf, accuse, compute, end, type Members, membersOf, type Round, type Step } from './state.ts';
+
+export type Revealed = {
+  readonly masking: Masking;
+  readonly survival: Survival;
+  readonly certified: Certified;
+  /** By place of the holder: one entry per masking neighbour, in ascending place. */
+  readonly reveals: ReadonlyMap<number, readonly Reveal[]>;
+};
+
+/** One secret that must be opened, and who could help. */
+type Target = {
+  readonly dealer: number;
+  readonly kind: ShareKind;
+  /** Shares that match the dealer's hash: never more than the threshold. */
+  readonly good: readonly HeldShare[];
+  /** Shares that have not been looked at. */
+  readonly untried: readonly HeldShare[];
+};
+type HeldShare = { readonly holder: number } & SaltedShare;
+
+export function openSum(round: Round, revealed: Revealed): Step {
+  const blamed = accuse(round, falseTaggers(membersOf(round), revealed));
+  return checkShares(blamed, revealed, targetsOf(revealed));
+}
+
+/** Survivors whose view tag more neighbours call false than can be lying. */
+function falseTaggers({ parameters, cohort }: Members, { masking, reveals }: Revealed): readonly number[] {
+  const complaints = cohort.members.map(() => 0);
+  for (const [holder, entries] of reveals) {
+    const neighbours = masking.neighbourhoods.get(holder)!;
+    entries.forEach(({ about }, index) => {
+      if (about === 'false-tag') complaints[neighbours[index]!]! += 1;
+    });
+  }
+  return [...complaints.keys()].filter((place) => complaints[place]! >= parameters.leastThreshold);
+}
+
+function targetsOf(revealed: Revealed): readonly Target[] {
+  const { masking, survival } = revealed;
+  return [...masking.places]
+    .map((dealer): Target => {
+      const kind = survival.places.has(dealer) ? shareKinds.selfMask : shareKinds.maskKey;
+      return { dealer, kind, good: [], untried: sharesAbout(revealed, dealer) };
+    })
+    .filter(({ dealer, kind }) => kind === shareKinds.selfMask || survivingMaskers(revealed, dealer).length > 0);
+}
+
+function sharesAbout({ masking, reveals }: Revealed, dealer: number): readonly HeldShare[] {
+  return masking.neighbourhoods.get(dealer)!.flatMap((holder) => {
+    const reveal = reveals.get(holder)?.[indexIn(masking.neighbourhoods.get(holder)!, dealer)];
+    return reveal && 'share' in reveal ? [{ holder, share: reveal.share, salt: reveal.salt }] : [];
+  });
+}
+
+/** Checks as many shares as are still needed, until every secret has a threshold of good ones. */
+function checkShares(round: Round, revealed: Revealed, targets: readonly Target[]): Step {
+  const { ctx, header } = membersOf(round).cohort;
+  const { threshold } = header;
+  if (targets.some(({ good, untried }) => good.length + untried.length < threshold)) {
+    return abandon(round, 'too-few-shares');
+  }
+  const tried = targets.map(({ good, untried }) => untried.slice(0, threshold - good.length));
+  const texts = targets.flatMap(({ dealer, kind }, i) =>
+    tried[i]!.map((share) => shareText(ctx, { dealer, holder: share.holder, kind }, share)),
+  );
+  if (texts.length === 0) return reconstruct(round, revealed, targets);
+  return compute(round, { do: 'hashMany', texts }, (later, { hashes }) => {
+    const remaining = hashes.values();
+    const liars = new Set<number>();
+    const next = targets.map((target, i): Target => {
+      const good = tried[i]!.filter(({ holder }) => {
+        const isGood = equal(remaining.next().value!, hashOf(membersOf(later), revealed, target, holder));
+        if (!isGood) liars.add(holder);
+        return isGood;
+      });
+      return { ...target, good: [...target.good, ...good], untried: target.untried.slice(tried[i]!.length) };
+    });
+    return checkShares(accuse(later, liars), revealed, next);
+  });
+}
+
+function hashOf({ neighbourhoods }: Members, { masking }: Revealed, { dealer, kind }: Target, holder: number) {
+  const shareHashes = masking.shareHashes.get(dealer)!;
+  return dealtHash({ shareHashes }, indexIn(neighbourhoods[dealer]!, holder), kind);
+}
+
+type Secret = { readonly place: number; readonly secret: Uint8Array<ArrayBuffer> };
+
+function reconstruct(round: Round, revealed: Revealed, targets: readonly Target[]): Step {
+  const { threshold } = membersOf(round).cohort.header;
+  const secrets = targets.map(
+    ({ good }): SharedSecret => ({
+      threshold,
+      shares: good.map(({ holder, share }) => ({ point: holder + 1, share })),
+    }),
+  );
+  return compute(round, { do: 'reconstruct', secrets }, (later, result) => {
+    const opened = targets.map(({ dealer, kind }, i) => ({ place: dealer, kind, secret: result.secrets[i] }));
+    const missing = opened.filter(({ secret }) => !secret).map(({ place }) => place);
+    if (missing.length > 0) return abandon(accuse(later, missing), 'bad-dealer');
+    const of = (wanted: ShareKind) =>
+      opened.filter(({ kind }) => kind === wanted).map(({ place, secret }): Secret => ({ place, secret: secret! }));
+    return checkSecrets(later, revealed, of(shareKinds.selfMask), of(shareKinds.maskKey));
+  });
+}
+
+/** Shares that their dealer signed and that do not give what it advertised prove that the dealer lied. */
+function checkSecrets(
+  round: Round,
+  revealed: Revealed,
+  selfMasks: readonly Secret[],
+  maskKeys: readonly Secret[],
+): Step {
+  const { cohort } = membersOf(round);
+  const agreement = maskKeys.map(({ secret }) => secret);
+  return compute(round, { do: 'publicKeys', agreement, signing: [] }, (later, keys) => {
+    const liars = [
+      ...selfMasks.filter(({ place, secret }) => !equal(commitment(secret), memberAt(cohort, place).commitment)),
+      ...maskKeys.filter(({ place }, i) => !equal(keys.agreement[i]!, memberAt(cohort, place).maskKey)),
+    ];
+    if (liars.length > 0) {
+      return abandon(
+        accuse(
+          later,
+          liars.map(({ place }) => place),
+        ),
+        'bad-dealer',
+      );
+    }
+    return unmask(later, revealed, selfMasks, maskKeys);
+  });
+}
+
+function unmask(round: Round, revealed: Revealed, selfMasks: readonly Secret[], maskKeys: readonly Secret[]): Step {
+  const { cohort } = membersOf(round);
+  const job = unmaskJob({
+    sum: revealed.survival.sum,
+    salt: maskSalt(cohort.ctx, revealed.masking.h1),
+    selfMasks: selfMasks.map(({ place, secret }) => ({ place, seed: secret })),
+    dropouts: maskKeys.map(({ place, secret }) => ({
+      place,
+      maskSecret: secret,
+      maskers: survivingMaskers(revealed, place).map((other) => ({
+        place: other,
+        maskKey: memberAt(cohort, other).maskKey,
+      })),
+    })),
+  });
+  return compute(round, job, (later, { vector }) =>
+    isInRange(later, revealed, vector) ? commit(later, revealed, vector) : abandon(later, 'sum-out-of-range'),
+  );
+}
+
+function survivingMaskers({ masking, survival }: Revealed, place: number): readonly number[] {
+  return masking.neighbourhoods.get(place)!.filter((other) => survival.places.has(other));
+}
+
+/** No sum of honest contributions is further out: each at most the amplitude, its rounding, and noise at 12 deviations. */
+function isInRange(round: Round, { survival }: Revealed, sum: Uint32Array): boolean {
+  const { noiseVariance } = membersOf(round).cohort.header;
+  const devices = survival.places.size;
+  const bound = devices * (round.setup.amplitude + 1) + 12 * Math.sqrt(devices * Number(noiseVariance));
+  return sum.every((word) => Math.abs(word | 0) <= bound);
+}
+
+function commit(round: Round, { masking, survival, certified }: Revealed, sum: Uint32Array<ArrayBuffer>): Step {
+  const { cohort, parameters, header, headerSignature } = membersOf(round);
+  return end(round, {
+    kind: 'committed',
+    sum,
+    survivors: [...survival.places].map((place) => deviceAt(cohort, place)),
+    parameters,
+    transcript: {
+      planHash: round.planHash,
+      header,
+      headerSignature,
+      rosterRoot: cohort.header.rosterRoot,
+      maskers: masking.bitmap,
+      survivors: certified.bitmap,
+      committeeSignatures: certified.signatures,
+    },
+    ...accountOf(round),
+  });
+}

@@ -1,0 +1,75 @@
+/** R4: send every device its certificate and collect the shares that open the sum. */
+
+import type { Bytes } from '../../bytes.ts';
+import { ChoraleError } from '../../errors.ts';
+import { unmaskText, viewTagBytes } from '../context.ts';
+import { encodeCertificate } from '../down-messages.ts';
+import type { DownMessage } from '../messages.ts';
+import { decodeUnmasking, type Reveal, type Unmasking } from '../up-messages.ts';
+import { type Certified, indexIn, type Masking, type Survival } from './knowledge.ts';
+import { compute, count, membersOf, openTurn, type Round, type Step, verifyPlaces } from './state.ts';
+import { openSum } from './sum.ts';
+
+export function openUnmask(round: Round, masking: Masking, survival: Survival, certified: Certified): Step {
+  return openTurn<Unmasking>(round, {
+    turn: 'unmask',
+    limitMs: round.setup.plan.limits.unmaskMs,
+    awaited: masking.places,
+    request: (place) => (masking.places.has(place) ? certificateFor(masking, survival, certified, place) : undefined),
+    decode: (place, body) => decodeReveals(masking, survival, place, body),
+    close: (later, unmaskings) => verifyUnmaskings(later, masking, survival, certified, unmaskings),
+  });
+}
+
+function certificateFor(masking: Masking, survival: Survival, certified: Certified, place: number): DownMessage {
+  const survivors = masking.neighbourhoods.get(place)!.filter((other) => survival.places.has(other));
+  const body = encodeCertificate({
+    maskersBitmap: masking.bitmap,
+    survivorsBitmap: certified.bitmap,
+    signatures: certified.signatures,
+    tags: survivors.map((other) => tagFor(masking, survival, other, place)),
+  });
+  return { name: 'certificate', body };
+}
+
+/** tag_ji: what j sent for i. */
+function tagFor({ neighbourhoods }: Masking, { tags }: Survival, j: number, i: number): Bytes {
+  const offset = viewTagBytes * indexIn(neighbourhoods.get(j)!, i);
+  return tags.get(j)!.slice(offset, offset + viewTagBytes);
+}
+
+/** Takes only what was asked for: a survivor's self-mask, a dropout's mask key. */
+function decodeReveals(masking: Masking, survival: Survival, place: number, body: Bytes): Unmasking {
+  const neighbours = masking.neighbourhoods.get(place)!;
+  const unmasking = decodeUnmasking(body, neighbours.length);
+  const isAsked = (reveal: Reveal, index: number) =>
+    survival.places.has(neighbours[index]!)
+      ? reveal.about !== 'mask-key'
+      : reveal.about !== 'self-mask' && reveal.about !== 'false-tag';
+  if (unmasking.reveals.every(isAsked)) return unmasking;
+  throw new ChoraleError('invalid-input', 'malformed unmasking: it reveals what nobody asked for');
+}
+
+function verifyUnmaskings(
+  round: Round,
+  masking: Masking,
+  survival: Survival,
+  certified: Certified,
+  unmaskings: ReadonlyMap<number, Unmasking>,
+): Step {
+  const texts = [...unmaskings.values()].map(({ encoded }) => encoded);
+  return compute(round, { do: 'hashMany', texts }, (later, { hashes }) => {
+    const { ctx } = membersOf(later).cohort;
+    const signed = new Map(
+      [...unmaskings].map(([place, { signature }], i) => {
+        const message = unmaskText({ ctx, place }, masking.h1, certified.h2, hashes[i]!);
+        return [place, { message, signature }];
+      }),
+    );
+    return verifyPlaces(later, signed, (after, valid) => {
+      const counted = count(after, 'unmasked', valid.size, masking.places.size);
+      const reveals = new Map([...valid].map((place) => [place, unmaskings.get(place)!.reveals]));
+      return openSum(counted, { masking, survival, certified, reveals });
+    });
+  });
+}
