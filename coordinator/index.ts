@@ -1,0 +1,9 @@
+/** Door `@chorale/coordinator`: a coordinator inside another process, such as a laboratory or a test. */
+
+export { type Coordinator, type CoordinatorOptions, createCoordinator, rootKeyOf } from './app.ts';
+export { type Config, type LimitConfig, type RoundConfig, readConfig } from './config.ts';
+export type { Log } from './events.ts';
+export { type RunningCoordinator, startCoordinator } from './main.ts';
+export type { Link, LinkSession } from './realtime/link.ts';
+export type { Moment } from './rounds/task-rounds.ts';
+export type { Task } from './tasks/task.ts';

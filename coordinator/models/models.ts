@@ -1,0 +1,117 @@
+/** Models: a signed manifest per version, and parameters that live under their hash for ever. */
+
+import {
+  type Bytes,
+  base64url,
+  ChoraleError,
+  floatsToBytes,
+  hex,
+  invariant,
+  type ModelId,
+  newId,
+  type RoundId,
+  type StoreWrite,
+  type TaskId,
+} from '@chorale/shared';
+import type { LearnedModel } from '@chorale/shared/algorithms';
+import { sha256 } from '@chorale/shared/crypto';
+import { type ModelManifest, modelManifest, modelText } from '@chorale/shared/wire';
+import * as z from 'zod';
+import type { Keyring } from '../auth/keyring.ts';
+import { sign } from '../auth/signatures.ts';
+import type { Ports } from '../ports.ts';
+import { storeKeys, under } from '../store/keys.ts';
+import { type Page, type PageQuery, readPage } from '../store/pages.ts';
+import { parseRecord, putRecord, readRecord } from '../store/records.ts';
+import type { Task } from '../tasks/task.ts';
+
+export interface Models {
+  /** @throws ChoraleError `not-found` */
+  get(id: ModelId): Promise<ModelManifest>;
+  /** @throws ChoraleError `not-found` before the first commit */
+  latest(task: TaskId): Promise<ModelManifest>;
+  page(task: TaskId, query: PageQuery): Promise<Page<ModelManifest>>;
+  /** Little-endian float32. @throws ChoraleError `not-found` */
+  parameters(sha256: string): Promise<Bytes>;
+  /** The next version of a task's model, signed, and the writes that publish it. */
+  prepare(request: NextModel): Promise<{ manifest: ModelManifest; writes: readonly StoreWrite[] }>;
+}
+
+export type NextModel = {
+  readonly task: Task;
+  readonly learned: LearnedModel;
+  readonly round: RoundId;
+  readonly contributors: number;
+};
+
+const pointer = z.object({ task: z.string(), version: z.number() });
+
+export function createModels(ports: Ports, keyring: Keyring): Models {
+  const { store, clock, random, crypto } = ports;
+  return {
+    async get(id) {
+      const found = await readRecord(store, storeKeys.modelById(id), pointer);
+      if (!found) throw new ChoraleError('not-found', 'there is no such model');
+      const manifest = await readRecord(store, storeKeys.model(found.task as TaskId, found.version), modelManifest);
+      invariant(manifest, 'a named model is there');
+      return manifest;
+    },
+
+    async latest(task) {
+      const [entry] = await store.range({ ...under(`model/${task}`), limit: 1, isReversed: true });
+      if (!entry) throw new ChoraleError('not-found', 'this task has no model yet');
+      return parseRecord(modelManifest, entry);
+    },
+
+    page: (task, query) => readPage(store, `model/${task}`, modelManifest, query),
+
+    async parameters(name) {
+      const found = /^[0-9a-f]{64}$/.test(name) ? await store.get(storeKeys.parameters(name)) : undefined;
+      if (!found) throw new ChoraleError('not-found', 'there are no such parameters');
+      return found;
+    },
+
+    async prepare(request) {
+      const now = clock.now();
+      const parameters = floatsToBytes(request.learned.parameters);
+      const unsigned = describe(request, newId('model', now, random), new Date(now).toISOString(), parameters);
+      const signature = base64url(await sign(crypto, keyring.planKey.secretKey, modelText(unsigned)));
+      const manifest: ModelManifest = { ...unsigned, signature };
+      const { task, version } = manifest;
+      const writes: readonly StoreWrite[] = [
+        putRecord(storeKeys.model(task, version), manifest),
+        putRecord(storeKeys.modelById(manifest.id), { task, version }),
+        { do: 'put', key: storeKeys.parameters(manifest.parametersSha256), value: parameters },
+      ];
+      return { manifest, writes };
+    },
+  };
+}
+
+function describe(
+  { task, learned, round, contributors }: NextModel,
+  id: ModelId,
+  createdAt: string,
+  parameters: Bytes,
+): Omit<ModelManifest, 'signature'> {
+  const { spec, standardization } = learned;
+  return {
+    id,
+    task: task.id,
+    version: task.modelVersions + 1,
+    createdAt,
+    round,
+    spec,
+    ...(standardization === undefined ? {} : { standardization }),
+    examples: task.examples,
+    parameterCount: learned.parameters.length,
+    parametersSha256: hex(sha256(parameters)),
+    card: {
+      mechanism: task.privacy.mechanism,
+      contributors,
+      rounds: task.roundsCommitted + 1,
+      smallestCohort: task.smallestCohort === 0 ? contributors : Math.min(task.smallestCohort, contributors),
+      consentPolicySha256: task.consentPolicy.sha256,
+    },
+  };
+}

@@ -1,0 +1,76 @@
+/** The socket.io shell: the namespace that devices connect to, and nothing else. */
+
+import { type Bytes, ChoraleError, type Packet, type Reply } from '@chorale/shared';
+import { handshake, parseInput, socketNamespace, socketPath, wireVersion } from '@chorale/shared/wire';
+import { type DefaultEventsMap, Server, type Socket } from 'socket.io';
+import { findApiKey } from '../auth/api-keys.ts';
+import type { LimitConfig } from '../config.ts';
+import { limiter } from '../http/gate.ts';
+import type { Ports } from '../ports.ts';
+import { refusalOf } from './refusals.ts';
+import type { Sessions } from './sessions.ts';
+
+type SocketData = { handshake: ReturnType<typeof parseHandshake> };
+type DeviceSocket = Socket<DefaultEventsMap, DefaultEventsMap, DefaultEventsMap, SocketData>;
+
+/** @returns a server that still has to be attached to an HTTP server */
+export function createSocketServer(sessions: Sessions, limits: LimitConfig, { store, events }: Ports): Server {
+  const server = new Server<DefaultEventsMap, DefaultEventsMap, DefaultEventsMap, SocketData>({
+    path: socketPath,
+    transports: ['websocket'],
+    perMessageDeflate: false,
+    maxHttpBufferSize: limits.packetBytes,
+    serveClient: false,
+  });
+  const limit = limiter(limits.connectionsPerMinute);
+  const devices = server.of(socketNamespace);
+  devices.use(async (socket, next) => {
+    try {
+      await limit(socket.handshake.address);
+      socket.data.handshake = parseHandshake(socket.handshake.auth);
+      const key = await findApiKey(store, socket.data.handshake.clientKey);
+      if (!key) throw new ChoraleError('unauthorized', 'the client key is not one of this coordinator');
+      next();
+    } catch (error) {
+      const { code, detail, retryAfterMs } = refusalOf(error, 'socket handshake', events);
+      next(Object.assign(new Error(detail), { data: { code, detail, retryAfterMs } }));
+    }
+  });
+  devices.on('connection', (socket) => carry(socket, sessions));
+  return server;
+}
+
+function parseHandshake(auth: Record<string, unknown>) {
+  // Before anything else: a device of another version cannot be expected to send the other fields as we know them.
+  if (auth.protocol !== wireVersion)
+    throw new ChoraleError('upgrade-required', `this coordinator speaks ${wireVersion}`);
+  return parseInput(handshake, auth, 'handshake');
+}
+
+function carry(socket: DeviceSocket, sessions: Sessions): void {
+  const { task, device } = socket.data.handshake;
+  const session = sessions.connect({
+    task,
+    device,
+    push: ({ name, header, body }) =>
+      void (body === undefined ? socket.emit(name, header) : socket.emit(name, header, body)),
+    close: () => socket.disconnect(true),
+  });
+  socket.on('disconnect', (reason) => session.onClose(reason));
+  socket.onAny((name: string, ...parts: unknown[]) => {
+    const acknowledge = parts.at(-1);
+    // Without an acknowledgement asked for, there is nobody to tell what was wrong.
+    if (typeof acknowledge !== 'function') return;
+    void session.onPacket(packetOf(name, parts.slice(0, -1))).then((reply: Reply) => acknowledge(reply));
+  });
+}
+
+function packetOf(name: string, [header, body]: readonly unknown[]): Packet {
+  const value = bytesOf(body);
+  return value === undefined ? { name, header } : { name, header, body: value };
+}
+
+/** A copy of its own memory: ws hands out windows into larger buffers. */
+function bytesOf(body: unknown): Bytes | undefined {
+  return body instanceof Uint8Array ? new Uint8Array(body) : undefined;
+}

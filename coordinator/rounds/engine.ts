@@ -1,0 +1,164 @@
+/** Runs the secure-aggregation machine of one round: hands it messages, time and results, and does what it orders. */
+
+import type { DeviceId, Instant, Packet, Reply } from '@chorale/shared';
+import {
+  type DownMessage,
+  type ServerEffect,
+  type ServerEvent,
+  type ServerOutcome,
+  type ServerSetup,
+  type ServerState,
+  startServer,
+  stepServer,
+  stopServer,
+  type UpMessage,
+} from '@chorale/shared/secagg';
+import type { Ports } from '../ports.ts';
+
+export type EngineOptions = {
+  readonly setup: ServerSetup;
+  readonly ports: Pick<Ports, 'clock' | 'crypto'>;
+  readonly push: (device: DeviceId, packet: Packet) => void;
+  /** Called when the first message of a kind goes down: the turn that it asks for has begun. */
+  readonly onSent?: (name: DownMessage['name']) => void;
+};
+
+export class RoundEngine {
+  /** How the round ended; rejects where it was broken by a defect, and then nothing of it may be used. */
+  readonly outcome: Promise<ServerOutcome>;
+  readonly #options: EngineOptions;
+  readonly #round: bigint;
+  readonly #unanswered = new Map<string, ((reply: Reply) => void)[]>();
+  readonly #sent = new Set<string>();
+  /** The machine's last words: they say how the round ended, so they wait until that is durable. */
+  #farewells: (() => void)[] = [];
+  #state: ServerState;
+  #cancelWake: () => void = () => {};
+  #isOver = false;
+  #settle!: (outcome: ServerOutcome) => void;
+  #fail!: (error: unknown) => void;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#round = options.setup.plan.round;
+    this.outcome = new Promise((settle, fail) => {
+      this.#settle = settle;
+      this.#fail = fail;
+    });
+    const [state, effects] = startServer(options.setup, this.#now());
+    this.#state = state;
+    this.#perform(effects);
+  }
+
+  /** @returns the machine's answer to this message */
+  receive(device: DeviceId, message: UpMessage): Promise<Reply> {
+    if (this.#isOver) return Promise.resolve(roundOver);
+    return new Promise((answer) => {
+      const waiting = this.#unanswered.get(device) ?? [];
+      this.#unanswered.set(device, [...waiting, answer]);
+      this.#step({ on: 'message', now: this.#now(), from: device, message });
+    });
+  }
+
+  /** The device's connection ended: nothing waits for it any more. */
+  leave(device: DeviceId): void {
+    this.#step({ on: 'gone', now: this.#now(), device });
+  }
+
+  /** Ends the round from outside, such as when the coordinator stops. */
+  stop(): void {
+    this.#move(() => stopServer(this.#state));
+  }
+
+  #break(error: unknown): void {
+    if (this.#isOver) return;
+    this.#end();
+    this.#fail(error);
+  }
+
+  /** Lets the machine's last words go out: call it when the outcome is durable. */
+  sayFarewell(): void {
+    for (const send of this.#farewells) send();
+    this.#farewells = [];
+  }
+
+  #step(event: ServerEvent): void {
+    this.#move(() => stepServer(this.#state, event));
+  }
+
+  #move(step: () => readonly [ServerState, readonly ServerEffect[]]): void {
+    if (this.#isOver) return;
+    try {
+      const [state, effects] = step();
+      this.#state = state;
+      this.#perform(effects);
+    } catch (error) {
+      this.#break(error);
+    }
+  }
+
+  #perform(effects: readonly ServerEffect[]): void {
+    for (const effect of effects) this.#performOne(effect);
+  }
+
+  #performOne(effect: ServerEffect): void {
+    switch (effect.do) {
+      case 'send':
+        this.#send(effect.to as DeviceId, effect.message);
+        break;
+      case 'wake':
+        this.#wakeAt(effect.at);
+        break;
+      case 'answer':
+        this.#unanswered.get(effect.to)?.shift()?.(effect.reply);
+        break;
+      case 'compute':
+        void this.#compute(effect);
+        break;
+      case 'finish':
+        this.#end();
+        this.#settle(effect.outcome);
+    }
+  }
+
+  #send(device: DeviceId, { name, body }: DownMessage): void {
+    const packet: Packet = { name, header: { round: this.#round.toString() }, body };
+    if (name === 'outcome') return void this.#farewells.push(() => this.#options.push(device, packet));
+    if (!this.#sent.has(name)) {
+      this.#sent.add(name);
+      this.#options.onSent?.(name);
+    }
+    this.#options.push(device, packet);
+  }
+
+  #wakeAt(at: Instant): void {
+    this.#cancelWake();
+    this.#cancelWake = this.#options.ports.clock.wakeAt(at, () => this.#step({ on: 'wake', now: this.#now() }));
+  }
+
+  async #compute({ id, job }: Extract<ServerEffect, { do: 'compute' }>): Promise<void> {
+    try {
+      const result = await this.#options.ports.crypto.perform(job);
+      this.#step({ on: 'computed', now: this.#now(), id, result });
+    } catch (error) {
+      this.#break(error);
+    }
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    this.#cancelWake();
+    for (const answer of [...this.#unanswered.values()].flat()) answer(roundOver);
+    this.#unanswered.clear();
+  }
+
+  #now(): Instant {
+    return this.#options.ports.clock.now();
+  }
+}
+
+export const roundOver: Reply = {
+  ok: false,
+  code: 'round-over',
+  detail: 'this round has ended: check in for the next one',
+};

@@ -1,0 +1,49 @@
+/** A task's algorithm with its state: what a round asks for, and what a sum changes. */
+
+import { type Bytes, ChoraleError, fromUtf8, invariant, type Random, utf8 } from '@chorale/shared';
+import { type AnyAlgorithm, type LearnedModel, type Registry, type Summary, toJson } from '@chorale/shared/algorithms';
+import { type Aggregate, chooseEncoding, type Encoding } from '@chorale/shared/encoding';
+import { encodeBroadcast, parseInput } from '@chorale/shared/wire';
+
+/** An immutable value; `afterRound` gives the next one. */
+export interface Learning {
+  /** What the store keeps. */
+  encode(): Bytes;
+  /** What H(broadcast) of the plan covers. */
+  broadcast(examples: { readonly source: string }): Bytes;
+  encoding(maxDevices: number): Encoding<string>;
+  afterRound(aggregate: Aggregate<string>): Learning;
+  readonly isDone: boolean;
+  readonly model: LearnedModel | undefined;
+  readonly summary: Summary;
+}
+
+/** @throws ChoraleError `invalid-input` for an unknown algorithm or a config that is not its own */
+export function startLearning(registry: Registry, name: string, config: unknown, random: Random): Learning {
+  const algorithm = registry.get(name);
+  if (!algorithm) {
+    const known = [...registry.keys()].join(', ');
+    throw new ChoraleError('invalid-input', `algorithm: unknown; this coordinator has ${known}`);
+  }
+  return learningOf(algorithm, algorithm.init(parseInput(algorithm.config, config ?? {}, 'config'), random));
+}
+
+/** @throws invariant if the algorithm is gone or does not read its own state */
+export function continueLearning(registry: Registry, name: string, stored: Bytes): Learning {
+  const algorithm = registry.get(name);
+  invariant(algorithm, `the algorithm ${name} of a stored task is not in the registry`);
+  return learningOf(algorithm, parseInput(algorithm.state, JSON.parse(fromUtf8(stored)), 'stored state'));
+}
+
+function learningOf(algorithm: AnyAlgorithm, state: unknown): Learning {
+  const published = algorithm.publish(state);
+  return {
+    encode: () => utf8(JSON.stringify(toJson(algorithm.state, state))),
+    broadcast: (examples) => encodeBroadcast({ examples, algorithm: toJson(algorithm.broadcast, published) }),
+    encoding: (maxDevices) => chooseEncoding(algorithm.layout(published), { mechanism: 'none', maxDevices }),
+    afterRound: (aggregate) => learningOf(algorithm, algorithm.update(state, aggregate)),
+    isDone: algorithm.isDone(state),
+    model: algorithm.model(state),
+    summary: algorithm.summary(state),
+  };
+}

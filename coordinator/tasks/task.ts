@@ -1,0 +1,52 @@
+/** A task: a purpose, an algorithm, the policies it runs under, and where it stands. */
+
+import type { ModelId } from '@chorale/shared';
+import { idField, newTask, sha256Field, type TaskView, taskState } from '@chorale/shared/wire';
+import * as z from 'zod';
+
+const count = z.number().int().nonnegative();
+
+/** What the store keeps of a task; its algorithm's state has a key of its own. */
+export const task = z.object({
+  id: idField('task'),
+  name: z.string(),
+  purpose: newTask.shape.purpose,
+  algorithm: newTask.shape.algorithm,
+  config: z.unknown(),
+  examples: newTask.shape.examples,
+  consentPolicy: z.object({ language: z.string(), text: z.string(), sha256: sha256Field }),
+  privacy: newTask.shape.privacy,
+  cohort: newTask.shape.cohort,
+  limits: newTask.shape.limits,
+  intervalMs: newTask.shape.intervalMs,
+  state: taskState,
+  createdAt: z.number(),
+  roundsCommitted: count,
+  roundsAbandoned: count,
+  /** Abandoned rounds of one UTC day and in a row: they are capped and slowed down. */
+  abandoned: z.object({ day: count, today: count, inARow: count }),
+  /** Smallest number of contributors in any committed round; 0 before the first. */
+  smallestCohort: count,
+  modelVersions: count,
+  latestModel: z.optional(idField('model')),
+  summary: z.record(z.string(), z.unknown()).optional(),
+});
+export type Task = z.infer<typeof task>;
+
+export function viewOfTask(of: Task): TaskView {
+  const { id, name, purpose, algorithm, examples, consentPolicy, privacy, cohort, state } = of;
+  const { createdAt, roundsCommitted, roundsAbandoned, summary, latestModel } = of;
+  return {
+    ...{ id, name, purpose, algorithm, examples, consentPolicy, privacy, cohort, state },
+    createdAt: new Date(createdAt).toISOString(),
+    roundsCommitted,
+    roundsAbandoned,
+    ...(summary === undefined ? {} : { summary }),
+    ...(latestModel === undefined ? {} : { latestModel }),
+  };
+}
+
+/** A task with one more model, in the words of its record. */
+export function withModel(of: Task, model: ModelId): Task {
+  return { ...of, modelVersions: of.modelVersions + 1, latestModel: model };
+}

@@ -1,0 +1,166 @@
+/** Tasks: create, list, pause, resume, and the one way in which their records change. */
+
+import { type Bytes, ChoraleError, hex, invariant, newId, type StoreWrite, type TaskId, utf8 } from '@chorale/shared';
+import type { Registry } from '@chorale/shared/algorithms';
+import { policyHash } from '@chorale/shared/consent';
+import { sha256 } from '@chorale/shared/crypto';
+import { chooseParameters } from '@chorale/shared/secagg';
+import { idField, type NewTask, newTask, parseInput } from '@chorale/shared/wire';
+import * as z from 'zod';
+import type { Ports } from '../ports.ts';
+import { storeKeys } from '../store/keys.ts';
+import { type Page, type PageQuery, readPage } from '../store/pages.ts';
+import type { Queue } from '../store/queue.ts';
+import { putRecord, readRecord } from '../store/records.ts';
+import { continueLearning, type Learning, startLearning } from './learning.ts';
+import { type Task, task } from './task.ts';
+
+export interface Tasks {
+  /**
+   * @param input a `newTask` of the wire
+   * @param idempotencyKey the same key always answers with the task that its first use created
+   * @throws ChoraleError `invalid-input`
+   */
+  create(input: unknown, idempotencyKey?: string): Promise<Task>;
+  /** @throws ChoraleError `not-found` */
+  get(id: TaskId): Promise<Task>;
+  page(query: PageQuery): Promise<Page<Task>>;
+  all(): Promise<readonly Task[]>;
+  /** @throws ChoraleError `conflict` for a task that has ended */
+  pause(id: TaskId): Promise<Task>;
+  resume(id: TaskId): Promise<Task>;
+  learning(of: Task): Promise<Learning>;
+  /** Writes a changed task and whatever belongs to the change in one batch. Changes of one task never overlap. */
+  change(id: TaskId, decide: (before: Task) => TaskChange | Promise<TaskChange>): Promise<Task>;
+}
+
+export type TaskChange = { readonly task: Task; readonly writes?: readonly StoreWrite[] };
+
+export type TasksOptions = {
+  readonly ports: Ports;
+  readonly registry: Registry;
+  readonly queue: Queue;
+  /** Called after a task was created, paused or resumed. */
+  readonly onChange: (changed: Task) => void;
+};
+
+const answered = z.object({ task: idField('task') });
+const idempotencyKeyField = z.string().min(1).max(200);
+
+export function createTasks({ ports, registry, queue, onChange }: TasksOptions): Tasks {
+  const { store, events } = ports;
+
+  const get = async (id: TaskId): Promise<Task> => {
+    const found = await readRecord(store, storeKeys.task(id), task);
+    if (!found) throw new ChoraleError('not-found', 'there is no such task');
+    return found;
+  };
+
+  const change: Tasks['change'] = (id, decide) =>
+    queue.run(storeKeys.task(id), async () => {
+      const { task: after, writes = [] } = await decide(await get(id));
+      await store.batch([putRecord(storeKeys.task(id), after), ...writes]);
+      return after;
+    });
+
+  const createOnce = async (input: NewTask, marker: readonly string[]): Promise<Task> => {
+    const { made, state } = makeTask(input, ports, registry);
+    await store.batch([
+      putRecord(storeKeys.task(made.id), made),
+      { do: 'put', key: storeKeys.taskState(made.id), value: state },
+      ...marker.map((key) => putRecord(key, { task: made.id })),
+    ]);
+    events.taskCreated(made.id, made.algorithm);
+    onChange(made);
+    return made;
+  };
+
+  const moveTo = async (id: TaskId, state: 'running' | 'paused'): Promise<Task> => {
+    const moved = await change(id, (before) => ({ task: { ...before, state: movedState(before, state) } }));
+    events.taskStateChanged(id, state);
+    onChange(moved);
+    return moved;
+  };
+
+  return {
+    get,
+    change,
+    pause: (id) => moveTo(id, 'paused'),
+    resume: (id) => moveTo(id, 'running'),
+    page: (query) => readPage(store, 'task', task, query),
+
+    async create(input, idempotencyKey) {
+      const parsed = parseInput(newTask, input, 'task');
+      if (idempotencyKey === undefined) return createOnce(parsed, []);
+      const marker = storeKeys.answered(hex(sha256(utf8(checkedKey(idempotencyKey)))));
+      return queue.run(marker, async () => {
+        const before = await readRecord(store, marker, answered);
+        return before ? get(before.task) : createOnce(parsed, [marker]);
+      });
+    },
+
+    async all() {
+      const items: Task[] = [];
+      let page: Page<Task> = { items: [] };
+      do {
+        page = await readPage(store, 'task', task, { limit: 200, cursor: page.next });
+        items.push(...page.items);
+      } while (page.next !== undefined);
+      return items;
+    },
+
+    async learning(of) {
+      const state = await store.get(storeKeys.taskState(of.id));
+      invariant(state, 'a task has a state');
+      return continueLearning(registry, of.algorithm, state);
+    },
+  };
+}
+
+function makeTask(input: NewTask, { clock, random }: Ports, registry: Registry): { made: Task; state: Bytes } {
+  const learning = startLearning(registry, input.algorithm, input.config, random);
+  checkCohort(input, learning);
+  const now = clock.now();
+  const made: Task = {
+    ...input,
+    id: newId('task', now, random),
+    consentPolicy: { ...input.consentPolicy, sha256: hex(policyHash(input.consentPolicy)) },
+    state: learning.isDone ? 'done' : 'running',
+    createdAt: now,
+    roundsCommitted: 0,
+    roundsAbandoned: 0,
+    abandoned: { day: 0, today: 0, inARow: 0 },
+    smallestCohort: 0,
+    modelVersions: 0,
+  };
+  return { made, state: learning.encode() };
+}
+
+/** A task that could never run a round is refused now, not at its first round. */
+function checkCohort({ cohort }: NewTask, learning: Learning): void {
+  const { size, minSize = size } = cohort;
+  if (minSize > size) throw new ChoraleError('invalid-input', 'cohort: minSize: larger than the size');
+  for (const devices of [minSize, size]) chooseParameters({ devices, ...assumptionsOf(cohort) });
+  learning.encoding(size);
+}
+
+/** The cohort policy in the protocol's units: basis points. */
+export function assumptionsOf({ corrupt, dropout, sigma, eta }: NewTask['cohort']) {
+  return {
+    corruptBasisPoints: Math.round(corrupt * 10_000),
+    dropoutBasisPoints: Math.round(dropout * 10_000),
+    sigma,
+    eta,
+  };
+}
+
+function movedState(before: Task, to: 'running' | 'paused'): Task['state'] {
+  if (before.state === 'running' || before.state === 'paused') return to;
+  throw new ChoraleError('conflict', `the task is ${before.state}: it can be neither paused nor resumed`);
+}
+
+function checkedKey(text: string): string {
+  const parsed = idempotencyKeyField.safeParse(text);
+  if (parsed.success) return parsed.data;
+  throw new ChoraleError('invalid-input', 'Idempotency-Key: 1 to 200 characters');
+}
