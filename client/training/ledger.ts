@@ -3,8 +3,9 @@
  * data. The ledger also makes a round's claim: an entry is written once, before anything of the round is sent.
  */
 
-import { type Bytes, type Clock, fromUtf8, type Instant, type Store, type TaskId, utf8 } from '@chorale/shared';
+import type { Clock, Instant, Store, TaskId } from '@chorale/shared';
 import * as z from 'zod/mini';
+import { decodeRecord, encodeRecord, readRecords } from '../store-records.ts';
 import { add, type Fraction, fractionOf, isMore, zero } from './fraction.ts';
 
 /** How far this device went in a round; each stage is flushed before the message that it names leaves. */
@@ -80,31 +81,30 @@ export class TrainingLedger {
       stages: ['claimed'],
       sentBytes: 0,
     };
-    return this.#store.compareAndSet(keyOf(task, round), undefined, encode(entry));
+    return this.#store.compareAndSet(keyOf(task, round), undefined, encodeRecord(entry));
   }
 
   /** Notes a further stage of a claimed round, with what it costs. @throws invariant if the round was never claimed */
   async advance({ task, round }: Omit<Claim, 'purpose'>, stage: RoundStage, cost?: Charge): Promise<void> {
     const key = keyOf(task, round);
-    const before = decode(await this.#store.get(key));
+    const before = decodeRecord(roundEntry, await this.#store.get(key));
     if (before === undefined) throw new Error('invariant: a round is claimed before it goes on');
     const rho = cost && { numerator: cost.rho.numerator.toString(), denominator: cost.rho.denominator.toString() };
     const sentBytes = before.sentBytes + (cost?.sentBytes ?? 0);
     const entry = { ...before, stages: [...before.stages, stage], sentBytes, ...(rho === undefined ? {} : { rho }) };
-    await this.#store.put(key, encode(entry));
+    await this.#store.put(key, encodeRecord(entry));
   }
 
-  /** Greatest round of a task that was ever claimed here. */
+  /** Greatest round of a task that was ever claimed here; an entry that cannot be read still stands in the way of `claim`. */
   async lastRound(task: TaskId): Promise<bigint | undefined> {
     const [last] = await this.#store.range({ ...roundsOf(task), isReversed: true, limit: 1 });
-    const entry = decode(last?.value);
+    const entry = decodeRecord(roundEntry, last?.value);
     return entry === undefined ? undefined : BigInt(entry.round);
   }
 
   /** Of every task. */
   async entries(): Promise<readonly RoundEntry[]> {
-    const stored = await this.#store.range({ from: 'ledger/', to: 'ledger0' });
-    return stored.flatMap(({ value }) => decode(value) ?? []);
+    return (await readRecords(this.#store, 'ledger', roundEntry)).map(({ record }) => record);
   }
 }
 
@@ -121,19 +121,4 @@ function keyOf(task: TaskId, round: bigint): string {
 /** ':' is the character after '9': the mark of an opened ledger is outside. */
 function roundsOf(task: TaskId) {
   return { from: `ledger/${task}/0`, to: `ledger/${task}/:` };
-}
-
-function encode(entry: RoundEntry): Bytes {
-  return utf8(JSON.stringify(entry));
-}
-
-/** A claim that cannot be read still stands in the store: `claim` fails on it. */
-function decode(value: Bytes | undefined): RoundEntry | undefined {
-  if (value === undefined) return undefined;
-  try {
-    const parsed = z.safeParse(roundEntry, JSON.parse(fromUtf8(value)));
-    return parsed.success ? parsed.data : undefined;
-  } catch {
-    return undefined;
-  }
 }

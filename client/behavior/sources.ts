@@ -1,0 +1,60 @@
+/** Feature sources: how this device's events become rows. A task names one; the device has it or does not. */
+
+import type { Instant } from '@chorale/shared';
+import {
+  type ChoraleEvent,
+  exampleQuery,
+  labelledSnapshots,
+  PurchaseHistory,
+  transactionFeatures,
+  transactions1,
+} from '@chorale/shared/features';
+import { parseInput } from '@chorale/shared/wire';
+import type { EventLog } from './event-log.ts';
+
+/** A task's question to a source; fields beside `source` are the source's own. */
+export type SourceQuery = { readonly source: string; readonly [field: string]: unknown };
+
+export interface ExampleSource {
+  /** Rows to learn from. Events are in order of time; `now` is the last instant known to the device. */
+  examples(events: readonly ChoraleEvent[], query: SourceQuery, now: Instant): readonly unknown[];
+  /** Raw features of this moment, for scores; undefined while there is nothing to say about the person. */
+  current?(events: readonly ChoraleEvent[], query: SourceQuery, now: Instant): Float32Array | undefined;
+}
+
+/** What an app may give for a source: all of it, or only the way to examples. */
+export type SourceOption = ExampleSource | ExampleSource['examples'];
+
+export type Sources = ReadonlyMap<string, ExampleSource>;
+
+/** @param custom by name; an app's own source takes the place of a built-in one of the same name */
+export function sourcesOf(log: EventLog, custom: Readonly<Record<string, SourceOption>>): Sources {
+  const own = Object.entries(custom).map(([name, option]): [string, ExampleSource] => [
+    name,
+    typeof option === 'function' ? { examples: option } : option,
+  ]);
+  return new Map([[transactions1.id, transactionSource(log)], ...own]);
+}
+
+/** The built-in source. Its running totals follow the log, so that a score costs the same after a year of events. */
+function transactionSource(log: EventLog): ExampleSource {
+  const history = runningHistory(log);
+  return {
+    examples: (events, query, now) => labelledSnapshots(events, parseInput(exampleQuery, query, 'examples'), now),
+    current: (_events, _query, now) => transactionFeatures(history(), now),
+  };
+}
+
+function runningHistory(log: EventLog): () => PurchaseHistory {
+  let history = new PurchaseHistory();
+  let [revision, observed] = [log.revision, 0];
+  return () => {
+    if (revision !== log.revision) {
+      history = new PurchaseHistory();
+      [revision, observed] = [log.revision, 0];
+    }
+    for (const event of log.events(observed)) history.observe(event);
+    observed = log.length;
+    return history;
+  };
+}

@@ -1,0 +1,77 @@
+/**
+ * Refuses a plan that is weaker than this device's own policy. Pure: what it looks at, it is given. The reason stays in
+ * the device's log, since the coordinator would learn private history from it.
+ */
+
+import { type Bytes, equal, type Instant, type TaskId } from '@chorale/shared';
+import { noiseVariance } from '@chorale/shared/encoding';
+import {
+  assumedCorrupt,
+  type DeviceFloors,
+  type GuardReason,
+  inspectPlan,
+  inspectPlanKey,
+  inspectRange,
+  type Plan,
+  type PlanKeyCertificate,
+  toleratedDropouts,
+} from '@chorale/shared/secagg';
+import { type BudgetLimits, type Charge, isWithinLimits, type RoundEntry } from '../training/ledger.ts';
+import type { Question } from './question.ts';
+
+/** What this device insists on, and what it has done before. */
+export type Stance = {
+  readonly task: TaskId;
+  readonly floors: DeviceFloors;
+  /** SHA-256 of the consent text that the person agreed to for this task. */
+  readonly policyHash: Bytes;
+  /** Greatest round of the task ever claimed. */
+  readonly lastRound: bigint | undefined;
+  readonly ledger: readonly RoundEntry[];
+  readonly limits: BudgetLimits;
+  readonly now: Instant;
+};
+
+/** Checks whose signatures have been verified already. @returns why this device sits the round out */
+export function inspectOffer(
+  plan: Plan,
+  certificate: PlanKeyCertificate,
+  stance: Stance,
+): GuardReason | 'policy-superseded' | undefined {
+  if (plan.task !== stance.task) return 'bad-signature';
+  const keyReason = inspectPlanKey(certificate, plan, stance.now, stance.lastRound);
+  if (keyReason !== undefined) return keyReason;
+  if (!equal(plan.policyHash, stance.policyHash)) return 'policy-superseded';
+  const planReason = inspectPlan(plan, stance.floors);
+  if (planReason !== undefined) return planReason;
+  return isWithinLimits(stance.ledger, dearestCharge(plan), stance.limits, stance.now) ? undefined : 'budget';
+}
+
+/** Whether sums over the largest cohort of the plan can leave their 32 bits. */
+export function inspectQuestion(plan: Plan, { encoding }: Question): GuardReason | undefined {
+  return inspectRange({
+    devices: plan.maxDevices,
+    amplitude: encoding.amplitude,
+    noiseVariance: noiseAtMost(plan),
+  });
+}
+
+/**
+ * What the round costs at most. ρ = Δ₂²/(2hσ_c²), and σ_c² is at least z²Δ₂²/h, so ρ is at most 1/(2z²). Without noise of
+ * the devices' own there is no ρ to count: rounds and bytes are.
+ */
+export function dearestCharge(plan: Plan): Charge {
+  const sentBytes = 4 * plan.dimension;
+  if (plan.mechanism !== 'distributed') return { sentBytes, rho: { numerator: 0n, denominator: 1n } };
+  const numerator = BigInt(plan.noiseDenominator) ** 2n;
+  return { sentBytes, rho: { numerator, denominator: 2n * BigInt(plan.noiseNumerator) ** 2n } };
+}
+
+function noiseAtMost(plan: Plan): bigint {
+  if (plan.mechanism !== 'distributed') return 0n;
+  const corrupt = assumedCorrupt(plan.maxDevices, plan.corruptBasisPoints);
+  const dropouts = toleratedDropouts(plan.maxDevices, plan.dropoutBasisPoints);
+  const honestSurvivors = Math.max(1, plan.maxDevices - corrupt - dropouts);
+  const noise = { numerator: plan.noiseNumerator, denominator: plan.noiseDenominator };
+  return noiseVariance(plan, { noise, honestSurvivors });
+}
