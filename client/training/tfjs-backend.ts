@@ -4,6 +4,7 @@
  */
 
 import { ChoraleError } from '@chorale/shared';
+import { withoutRethrowing } from '../adapters/process-listeners.ts';
 
 export type Tfjs = typeof import('@tensorflow/tfjs');
 
@@ -60,7 +61,7 @@ const start: Readonly<Record<TfjsBackend, (options: TfjsOptions) => Promise<Tfjs
     const tf = await import('@tensorflow/tfjs');
     const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
     if (wasmPath !== undefined) setWasmPaths(wasmPath);
-    return select(tf, 'wasm');
+    return withoutRethrowing(() => select(tf, 'wasm'));
   },
   async cpu() {
     return select(await import('@tensorflow/tfjs'), 'cpu');

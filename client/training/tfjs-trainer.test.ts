@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { ChoraleError } from '@chorale/shared';
 import { initialParameters, type ModelSpec, parameterCount, predict, sigmoid } from '@chorale/shared/models';
 import { seededRandom } from '@chorale/shared/testing';
@@ -173,6 +176,19 @@ describe('the tfjs trainer', () => {
     const order: TfjsBackend[] = ['node', 'wasm', 'cpu'];
     expect(passedOver.map((better) => better.backend)).toEqual(order.slice(0, order.indexOf(backend)));
     expect(passedOver.every(({ reason }) => reason.length > 0)).toBe(true);
+  });
+
+  it('leaves the errors of the process to the process', async () => {
+    // The backend may be loaded already; a child starts from nothing.
+    const script = `
+      import { loadTfjs } from './client/training/tfjs-backend.ts';
+      const { backend } = await loadTfjs({ backend: 'wasm' });
+      const counts = ['uncaughtException', 'unhandledRejection'].map((event) => process.listenerCount(event));
+      console.log(backend, ...counts);
+      process.exit();`;
+    const flags = ['--conditions=development', '--import', 'tsx', '--input-type=module', '--eval', script];
+    const { stdout } = await promisify(execFile)(process.execPath, flags, { cwd: join(import.meta.dirname, '../..') });
+    expect(stdout.trim()).toBe('wasm 0 0');
   });
 
   it('makes it an error when the backend asked for is absent', async () => {
