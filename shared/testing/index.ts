@@ -3,5 +3,34 @@
 export { type LinkFaults, perfectLink } from './link-faults.ts';
 export { type LoopbackNetwork, type LoopbackOptions, loopbackNetwork } from './loopback-network.ts';
 export type { LoopbackServer, ServerLink, ServerSession } from './loopback-server.ts';
+export {
+  type Lab,
+  type LabOptions,
+  labFloors,
+  labPlan,
+  labStart,
+  rememberingVerdicts,
+  secaggLab,
+} from './secagg-lab.ts';
+export {
+  beginLockstep,
+  type Lockstep,
+  playToEnd,
+  playTurn,
+  type Settled,
+  settleClient,
+  startDevice,
+  type TurnOptions,
+  tell,
+} from './secagg-lockstep.ts';
+export {
+  type DeviceReport,
+  type Fate,
+  type LoopbackOptions as SecaggLoopbackOptions,
+  type LoopbackReport,
+  type Packet as SecaggPacket,
+  promptly,
+  runLoopback,
+} from './secagg-loopback.ts';
 export { type SeededRandom, seededRandom } from './seeded-random.ts';
 export { type VirtualClock, virtualClock } from './virtual-clock.ts';
