@@ -34,12 +34,14 @@ const onlineRetail = {
 
 export const tasks: Readonly<Record<DatasetName, Readonly<Record<LabelName, PropensityTask>>>> = {
   'online-retail': onlineRetail,
+  // Weekly cuts in CDNOW's last spring, where everybody has been a customer for a year. Always saying no is right for
+  // .9833 and .9376 of the test rows; central logistic regression reaches AUC .8475 on both.
   cdnow: {
     'purchase-7d': split('purchase-7d', {
-      lastTrain: '1998-04-25',
+      lastTrain: '1998-04-02',
       trainCuts: 52,
-      firstTest: '1998-05-02',
-      testCuts: 3,
+      firstTest: '1998-04-09',
+      testCuts: 7,
     }),
     'purchase-30d': split('purchase-30d', {
       lastTrain: '1998-03-28',
