@@ -77,9 +77,13 @@ export class EventLog {
   async load(): Promise<void> {
     const store = await this.#ports.store();
     const entries = await store.range(prefix);
+    if (this.#permission === 'refused') {
+      for (const { key } of entries) this.#write({ do: 'delete', key });
+      return;
+    }
     const known = new Set(this.#kept.map(({ key }) => key));
     const stored = entries.flatMap(({ key, value }) => (known.has(key) ? [] : decode(key, value)));
-    if (stored.length === 0 || this.#permission === 'refused') return;
+    if (stored.length === 0) return;
     this.#kept = [...stored, ...this.#kept].sort((a, b) => a.event.at - b.event.at);
     this.#revision += 1;
     this.#evict();
@@ -96,6 +100,12 @@ export class EventLog {
   /** Resolves when everything remembered so far is in the store, or the store has refused it. */
   async flush(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
+  }
+
+  /** Forgets every event, here and in the store. */
+  forgetAll(): void {
+    if (this.#permission === 'granted') this.#forget(this.#kept.length);
+    else this.clear();
   }
 
   /** Drops events from memory; whoever empties the whole store spares the log its deletes. */
@@ -148,14 +158,17 @@ export class EventLog {
 
   /** One batch at a time; what arrives meanwhile is the next batch. */
   async #writeAll(): Promise<void> {
+    let writes: readonly StoreWrite[] = [];
     try {
       const store = await this.#ports.store();
       while (this.#unwritten.size > 0) {
-        const writes = [...this.#unwritten.values()];
+        writes = [...this.#unwritten.values()];
         this.#unwritten.clear();
         await store.batch(writes);
       }
     } catch (error) {
+      // The next write tries them again; what came later about the same event counts.
+      for (const write of writes) if (!this.#unwritten.has(write.key)) this.#unwritten.set(write.key, write);
       this.#ports.onError(error);
     }
   }

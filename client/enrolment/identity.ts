@@ -9,6 +9,7 @@ import {
   type DeviceId,
   deviceIdFromBytes,
   fromBase64url,
+  isId,
   type Random,
   type Store,
   type TaskId,
@@ -17,7 +18,7 @@ import type { CryptoProvider } from '@chorale/shared/crypto';
 import { deviceIdOf } from '@chorale/shared/secagg';
 import { bytesField } from '@chorale/shared/wire';
 import * as z from 'zod/mini';
-import { decodeRecord, encodeRecord } from '../store-records.ts';
+import { decodeRecord, encodeRecord, readRecords } from '../store-records.ts';
 import { openedKey } from '../training/ledger.ts';
 
 const stored = z.strictObject({
@@ -55,6 +56,15 @@ export async function openIdentity(task: TaskId, ports: IdentityPorts): Promise<
   const made = await newKey(ports);
   if (await store.compareAndSet(keyOf(task), undefined, encodeRecord(made))) return identityOf(task, made);
   return openIdentity(task, ports);
+}
+
+/** Every identity of this device. */
+export async function identitiesOf(store: Pick<Store, 'range'>): Promise<readonly Identity[]> {
+  const records = await readRecords(store, 'identity', stored);
+  return records.flatMap(({ key, record }) => {
+    const task = key.slice('identity/'.length);
+    return isId('task', task) ? [identityOf(task, record)] : [];
+  });
 }
 
 export async function keepCredential(

@@ -1,0 +1,81 @@
+/** What an app holds in its hand. */
+
+import type { ChoraleError, Instant, TaskId, Unsubscribe } from '@chorale/shared';
+import type { ConsentState, PolicyText, Purpose, SignedReceipt } from '@chorale/shared/consent';
+import type { EventProperties, StandardEventName } from '@chorale/shared/features';
+import type { Listener } from './notices.ts';
+import type { Score } from './personalization/scorer.ts';
+import type { PersonData, PrivacyReport } from './privacy/person-data.ts';
+import type { RoundOutcome } from './session/session.ts';
+
+export type ConsentStates = Readonly<Record<Purpose, ConsentState>>;
+
+export type ChoraleNotices = {
+  /** Once: what the device knew is loaded, and the coordinator has been asked, if the client starts by itself. */
+  ready: undefined;
+  /** A round of secure aggregation is over for this device. */
+  round: { readonly task: TaskId; readonly name: string; readonly round: string; readonly outcome: RoundOutcome };
+  /** A newer model can be scored with. */
+  model: { readonly task: TaskId; readonly name: string; readonly version: number };
+  consent: ConsentStates;
+  /** A task shows another text than the one agreed to: it rests until the person is asked again. */
+  superseded: { readonly task: TaskId; readonly purpose: Purpose; readonly policy: PolicyText };
+  error: ChoraleError;
+};
+
+export type TrackOptions = {
+  /** Now, unless said. */
+  readonly at?: Instant;
+  /** What local time adds to UTC; the device's own, unless said. */
+  readonly tzOffsetMinutes?: number;
+};
+
+export type ConsentTerms = {
+  /** The text that the person was shown. Without it, the grant is for the text that each task has when the device joins. */
+  readonly policy?: PolicyText;
+  /** From then on the grant does not count. */
+  readonly expiresAt?: Instant;
+};
+
+/** All methods that promise something resolve; what went wrong is said to the listeners of `error`. */
+export interface Chorale {
+  /** Remembers an event on this device. Nothing leaves it, and nothing is stored before a purpose is granted. */
+  track(name: StandardEventName, properties?: EventProperties, options?: TrackOptions): void;
+  track(name: string, properties?: EventProperties, options?: TrackOptions): void;
+  page(properties?: EventProperties, options?: TrackOptions): void;
+  /** Says whose events these are, on this device only. Another person's events do not mix with those before. */
+  identify(person: string): void;
+  /** Forgets the person and their events. Consent belongs to the device: withdraw it as well if somebody else takes over. */
+  reset(): void;
+
+  readonly consent: {
+    grant(purposes: readonly Purpose[], terms?: ConsentTerms): Promise<void>;
+    /** Refuses purposes; all of them, unless said. */
+    deny(purposes?: readonly Purpose[]): Promise<void>;
+    /** Takes grants back: at once on this device, and as soon as there is a way at the coordinator. */
+    withdraw(purposes?: readonly Purpose[]): Promise<void>;
+    state(): ConsentStates;
+    receipts(): Promise<readonly SignedReceipt[]>;
+  };
+
+  /** @param task its id or its name */
+  score(task: string): Score;
+
+  /** @returns whether the client became ready in time; never rejects */
+  ready(options?: { readonly timeoutMs?: number }): Promise<boolean>;
+  on<Name extends keyof ChoraleNotices>(name: Name, listener: Listener<ChoraleNotices[Name]>): Unsubscribe;
+  /** Looks now for tasks to join and models to fetch. */
+  refresh(): Promise<void>;
+
+  readonly privacy: {
+    /** Everything this device holds about its person. */
+    export(): Promise<PersonData>;
+    /** Withdraws every grant, then deletes everything. @returns whether the coordinator has heard of it */
+    erase(): Promise<boolean>;
+    /** What this device gave, in figures. */
+    report(): Promise<PrivacyReport>;
+  };
+
+  /** Leaves rounds, finishes writes, closes the store. */
+  close(): Promise<void>;
+}
