@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-const conditions = ['development', 'node', 'import', 'module', 'default'];
+// Not `import`: vitest hands these to Node as well, where `require` would then load ES modules (ws, for one).
+const conditions = ['development', 'node', 'module', 'default'];
 
 /** Tests run on sources: the `development` condition resolves every door to its `.ts` file. */
 export default defineConfig({

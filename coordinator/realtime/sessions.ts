@@ -1,6 +1,6 @@
 /** Connected devices. Nothing is done for a connection before its device has signed the challenge made for it. */
 
-import { type Bytes, base64url, type DeviceId, type Packet, type Reply, type TaskId } from '@chorale/shared';
+import { type Bytes, base64url, type DeviceId, type Packet, type TaskId } from '@chorale/shared';
 import type { Ports } from '../ports.ts';
 import { type Desk, DeviceSession } from './device-session.ts';
 import type { Link, LinkSession } from './link.ts';

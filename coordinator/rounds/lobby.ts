@@ -36,6 +36,10 @@ export class Lobby {
     return [...this.#waiting.values()];
   }
 
+  has(device: DeviceId): boolean {
+    return this.#waiting.has(device);
+  }
+
   enter(candidate: Candidate, now: Instant): void {
     this.#waiting.set(candidate.device, candidate);
     this.#count(now);

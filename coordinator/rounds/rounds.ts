@@ -53,7 +53,12 @@ export function createRounds({ store, clock, random }: Ports): Rounds {
       const now = clock.now();
       const id = newId('round', now, random);
       const round: RoundView = { id, task, number: number.toString(), state: 'open', ...opened(now, invited) };
-      await store.batch([...writesOf(round), putRecord(storeKeys.roundById(id), { task, number: round.number })]);
+      await store.batch([
+        ...writesOf(round),
+        putRecord(storeKeys.roundById(id), { task, number: round.number }),
+        // A disk that refused the end of the round before: at most one is ever open.
+        ...(before?.state === 'open' ? writesOf(closed(before, endLost, now)) : []),
+      ]);
       return round;
     },
 
@@ -88,6 +93,8 @@ export function closed(round: RoundView, end: RoundEnd, closedAt: Instant): Roun
   const durationMs = closedAt - Date.parse(round.openedAt);
   return { ...round, ...end, closedAt: new Date(closedAt).toISOString(), durationMs };
 }
+
+const endLost: RoundEnd = { state: 'abandoned', reason: 'its end could not be recorded' };
 
 const noTurns = () => Object.fromEntries(turnNames.map((turn) => [turn, 0])) as RoundView['droppedByTurn'];
 

@@ -8,7 +8,7 @@ import type { RoundConfig } from '../config.ts';
 import type { Models } from '../models/models.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Tasks } from '../tasks/tasks.ts';
-import { abandonRound, commitRound, figuresOf } from './commit.ts';
+import { abandonRound, type Committed, commitRound, figuresOf } from './commit.ts';
 import { RoundEngine, roundOver } from './engine.ts';
 import { Lobby } from './lobby.ts';
 import { type OpenedRound, type OpeningParts, openRound } from './opening.ts';
@@ -166,7 +166,9 @@ export class TaskRounds {
       notBeforeAfter(this.#task.abandoned, this.#now(), config),
       this.#now() + this.#task.intervalMs,
     );
-    for (const device of invited) this.#pace(device, 'round-over', this.#task.intervalMs);
+    // Who is back in the pool already must not be sent resting from there.
+    const away = invited.filter((device) => !this.#lobby.has(device));
+    for (const device of away) this.#pace(device, 'round-over', this.#task.intervalMs);
     if (this.#task.state !== 'running') this.#dismiss();
   }
 
@@ -215,31 +217,35 @@ export class TaskRounds {
     }
   }
 
-  /** Stores what came of the round, and only then tells the devices. */
+  /** Stores what came of the round, and only then tells the devices; after a failed commit it has nothing to tell. */
   async #close(opened: OpenedRound, outcome: ServerOutcome | undefined): Promise<void> {
+    const { record } = opened;
     const engine = this.#open?.engine;
-    this.#task = await this.#record(opened, outcome);
-    engine?.sayFarewell();
+    if (outcome === undefined) {
+      this.#task = await abandonRound(this.#parts, record, { reason: 'a defect ended the round' });
+    } else if (outcome.kind === 'abandoned') {
+      this.#task = await this.#recordAbandoned(opened, outcome);
+      engine?.sayFarewell();
+    } else {
+      const committed = await this.#commit(opened, outcome);
+      this.#task = committed ?? (await abandonRound(this.#parts, record, { reason: 'the commit failed' }));
+      if (committed) engine?.sayFarewell();
+    }
   }
 
-  async #record(opened: OpenedRound, outcome: ServerOutcome | undefined): Promise<Task> {
-    const { record } = opened;
-    if (outcome === undefined) return abandonRound(this.#parts, record, { reason: 'a defect ended the round' });
-    if (outcome.kind === 'abandoned') return this.#recordAbandoned(opened, outcome);
-    try {
-      this.#note(opened, 'committing');
-      const task = await commitRound(this.#parts, opened, outcome);
-      const durationMs = this.#now() - Date.parse(record.openedAt);
-      this.#parts.ports.events.roundCommitted(this.#nameOf(opened), {
-        contributors: outcome.survivors.length,
-        durationMs,
-      });
-      this.#note(opened, 'committed');
-      return task;
-    } catch (error) {
-      this.#parts.ports.events.defectFound(`commit of round ${record.number} of ${record.task}`, error);
-      return abandonRound(this.#parts, record, { reason: 'the commit failed' });
-    }
+  /** @returns undefined where nothing was written */
+  async #commit(opened: OpenedRound, outcome: Committed): Promise<Task | undefined> {
+    const { events } = this.#parts.ports;
+    this.#note(opened, 'committing');
+    const task = await commitRound(this.#parts, opened, outcome).catch((error: unknown) => {
+      events.defectFound(`commit of round ${opened.record.number} of ${opened.record.task}`, error);
+      return undefined;
+    });
+    if (task === undefined) return undefined;
+    const durationMs = this.#now() - Date.parse(opened.record.openedAt);
+    events.roundCommitted(this.#nameOf(opened), { contributors: outcome.survivors.length, durationMs });
+    this.#note(opened, 'committed');
+    return task;
   }
 
   #recordAbandoned(opened: OpenedRound, outcome: Extract<ServerOutcome, { kind: 'abandoned' }>): Promise<Task> {

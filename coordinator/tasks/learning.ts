@@ -7,6 +7,8 @@ import { encodeBroadcast, parseInput } from '@chorale/shared/wire';
 
 /** An immutable value; `afterRound` gives the next one. */
 export interface Learning {
+  /** As JSON: the algorithm's own config and what it has learned from sums. */
+  readonly state: unknown;
   /** What the store keeps. */
   encode(): Bytes;
   /** What H(broadcast) of the plan covers. */
@@ -38,6 +40,9 @@ export function continueLearning(registry: Registry, name: string, stored: Bytes
 function learningOf(algorithm: AnyAlgorithm, state: unknown): Learning {
   const published = algorithm.publish(state);
   return {
+    get state() {
+      return toJson(algorithm.state, state);
+    },
     encode: () => utf8(JSON.stringify(toJson(algorithm.state, state))),
     broadcast: (examples) => encodeBroadcast({ examples, algorithm: toJson(algorithm.broadcast, published) }),
     encoding: (maxDevices) => chooseEncoding(algorithm.layout(published), { mechanism: 'none', maxDevices }),

@@ -32,6 +32,15 @@ export function taskRoutes(tasks: Tasks): readonly Route[] {
       answer: async (call) => json(viewOfTask(await tasks.get(idParam(call, 'task')))),
     },
     {
+      method: 'get',
+      path: `${path}/:id/state`,
+      audience: 'admin',
+      async answer(call) {
+        const task = await tasks.get(idParam(call, 'task'));
+        return json((await tasks.learning(task)).state);
+      },
+    },
+    {
       method: 'post',
       path: `${path}/:id/pause`,
       audience: 'admin',
