@@ -1,0 +1,48 @@
+/** `npm run quickstart`: a whole federated training, with real parts and devices that keep leaving. */
+
+import { ChoraleError } from '@chorale/shared';
+import { parseOptions, type QuickstartOptions } from './quickstart/options.ts';
+import { pageOf } from './quickstart/result.ts';
+import { runQuickstart } from './quickstart/run.ts';
+import { createProgress } from './report/progress.ts';
+
+const options = parseOptions(process.argv.slice(2));
+const progress = createProgress(process.stderr);
+const cleanups: (() => Promise<void>)[] = [];
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => void cleanUp().then(() => process.exit(signal === 'SIGINT' ? 130 : 143)));
+
+process.exit(await main(options));
+
+/** @returns the exit code */
+async function main({ json, keepOpen }: QuickstartOptions): Promise<number> {
+  // With --json, stdout belongs to the object.
+  const say = (line: string) => (json ? progress.say(line) : void process.stdout.write(`${line}\n`));
+  try {
+    const { result, url, ...checked } = await runQuickstart(options, {
+      progress,
+      say,
+      onCleanUp: (undo) => cleanups.push(undo),
+    });
+    say(pageOf(result, checked));
+    if (json) process.stdout.write(`${JSON.stringify(result)}\n`);
+    if (keepOpen) await stayOpen(url, say);
+    return result.exact ? 0 : 1;
+  } catch (error) {
+    progress.end();
+    console.error(`\n${error instanceof ChoraleError ? error.message : (error as Error).stack}`);
+    return 1;
+  } finally {
+    await cleanUp();
+  }
+}
+
+async function stayOpen(url: string, say: (line: string) => void): Promise<void> {
+  say(`The status page stays at ${url} until Ctrl-C.`);
+  await new Promise(() => {});
+}
+
+async function cleanUp(): Promise<void> {
+  for (const undo of cleanups.splice(0).reverse()) await undo().catch(() => {});
+}
