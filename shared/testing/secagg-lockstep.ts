@@ -99,6 +99,8 @@ async function settleServer(
 /** A round between two turns. */
 export type Lockstep = {
   readonly provider: CryptoProvider;
+  /** Devices with ciphers of their own: a real machine on a lying provider is a malicious device. */
+  readonly liars: ReadonlyMap<DeviceId, CryptoProvider>;
   readonly now: Instant;
   readonly server: ServerState;
   /** Devices that have not left. */
@@ -112,46 +114,63 @@ export type Lockstep = {
 export async function beginLockstep(
   provider: CryptoProvider,
   lab: { readonly server: ServerSetup; readonly clients: readonly ClientSetup[] },
+  liars: Lockstep['liars'] = new Map(),
 ): Promise<Lockstep> {
   const now = lab.server.plan.openedAt;
   const devices = new Map<DeviceId, Settled>();
   for (const setup of lab.clients) {
-    devices.set(deviceIdFromBytes(setup.identity.deviceId), await startDevice(provider, setup, now));
+    const id = deviceIdFromBytes(setup.identity.deviceId);
+    devices.set(id, await startDevice(liars.get(id) ?? provider, setup, now));
   }
-  return { provider, now, server: startServer(lab.server, now)[0], devices, sentDown: new Map(), outcome: undefined };
+  const server = startServer(lab.server, now)[0];
+  return { provider, liars, now, server, devices, sentDown: new Map(), outcome: undefined };
 }
 
 export type TurnOptions = {
   /** Devices that leave for good before they send this turn's message. */
   readonly leaving?: ReadonlySet<DeviceId>;
-  /** Replaces a message on its way to the coordinator. */
-  readonly tamper?: (device: DeviceId, message: UpMessage) => UpMessage;
+  /** Replaces a message on its way; undefined: it is lost. */
+  readonly tamperUp?: (device: DeviceId, message: UpMessage) => Promise<UpMessage> | UpMessage;
+  readonly tamperDown?: (device: DeviceId, message: DownMessage) => DownMessage | undefined;
 };
 
 /** One turn: devices send, the coordinator closes the turn, and whoever is there takes in its answer. */
-export async function playTurn(
-  lockstep: Lockstep,
-  { leaving = new Set(), tamper }: TurnOptions = {},
-): Promise<Lockstep> {
-  const heard = await hear(lockstep, leaving, tamper ?? ((_, message) => message));
-  const devices = new Map<DeviceId, Settled>();
+export async function playTurn(lockstep: Lockstep, options: TurnOptions = {}): Promise<Lockstep> {
+  const { leaving = new Set(), tamperUp = same, tamperDown = same } = options;
+  const heard = await hear(lockstep, leaving, tamperUp);
   const sentDown = new Map<DeviceId, DownMessage[]>();
-  for (const { to, message } of heard.sent) sentDown.set(to, [...(sentDown.get(to) ?? []), message]);
+  for (const { to, message } of heard.sent) {
+    const shown = tamperDown(to, message);
+    if (shown) sentDown.set(to, [...(sentDown.get(to) ?? []), shown]);
+  }
+  const devices = new Map<DeviceId, Settled>();
   for (const [id, device] of lockstep.devices) {
     if (leaving.has(id)) continue;
-    let settled: Settled = { ...device, sent: [] };
-    for (const message of sentDown.get(id) ?? []) {
-      const next = await tell(lockstep.provider, settled.state, message, heard.now);
-      settled = {
-        state: next.state,
-        sent: [...settled.sent, ...next.sent],
-        records: [...settled.records, ...next.records],
-        outcome: next.outcome ?? settled.outcome,
-      };
-    }
-    devices.set(id, settled);
+    const provider = lockstep.liars.get(id) ?? lockstep.provider;
+    devices.set(id, await tellAll(provider, device, sentDown.get(id) ?? [], heard.now));
   }
   return { ...lockstep, now: heard.now, server: heard.state, devices, sentDown, outcome: heard.outcome };
+}
+
+const same = <Message>(_: DeviceId, message: Message): Message => message;
+
+async function tellAll(
+  provider: CryptoProvider,
+  device: Settled,
+  messages: readonly DownMessage[],
+  now: Instant,
+): Promise<Settled> {
+  let settled: Settled = { ...device, sent: [] };
+  for (const message of messages) {
+    const next = await tell(provider, settled.state, message, now);
+    settled = {
+      state: next.state,
+      sent: [...settled.sent, ...next.sent],
+      records: [...settled.records, ...next.records],
+      outcome: next.outcome ?? settled.outcome,
+    };
+  }
+  return settled;
 }
 
 /** Plays turns until the coordinator ends the round. */
@@ -164,7 +183,7 @@ export async function playToEnd(lockstep: Lockstep, options?: TurnOptions): Prom
 async function hear(
   { provider, server, devices, now }: Lockstep,
   leaving: ReadonlySet<DeviceId>,
-  tamper: (device: DeviceId, message: UpMessage) => UpMessage,
+  tamper: NonNullable<TurnOptions['tamperUp']>,
 ): Promise<SettledServer & { readonly now: Instant }> {
   const sent: SettledServer['sent'][number][] = [];
   let current: SettledServer = { state: server, sent: [], outcome: undefined };
@@ -176,10 +195,11 @@ async function hear(
   for (const id of leaving) if (devices.has(id)) await step({ on: 'gone', device: id, now });
   for (const [id, device] of devices) {
     if (leaving.has(id)) continue;
-    for (const message of device.sent) await step({ on: 'message', from: id, message: tamper(id, message), now });
+    for (const message of device.sent) await step({ on: 'message', from: id, message: await tamper(id, message), now });
   }
   // Somebody kept silent: the turn ends at its deadline.
-  if (sent.length === 0 && !current.outcome && 'deadline' in current.state.phase) {
+  const before = server.round.turn;
+  if (!current.outcome && current.state.round.turn === before && 'deadline' in current.state.phase) {
     time = current.state.phase.deadline;
     await step({ on: 'wake', now: time });
   }
