@@ -3,7 +3,7 @@
 export { type Coordinator, type CoordinatorOptions, createCoordinator, rootKeyOf } from './app.ts';
 export { type Config, type LimitConfig, type RoundConfig, readConfig } from './config.ts';
 export type { Log } from './events.ts';
-export { type RunningCoordinator, startCoordinator } from './main.ts';
+export { type RunningCoordinator, type StartOptions, startCoordinator } from './main.ts';
 export type { Link, LinkSession } from './realtime/link.ts';
 export type { Moment } from './rounds/task-rounds.ts';
 export type { Task } from './tasks/task.ts';

@@ -3,9 +3,9 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { ChoraleError } from '@chorale/shared';
+import { ChoraleError, type Store } from '@chorale/shared';
 import { cryptoPool, openLevelStore, systemClock, systemRandom } from '@chorale/shared/adapters/node';
-import { type Coordinator, createCoordinator, rootKeyOf } from './app.ts';
+import { type Coordinator, type CoordinatorOptions, createCoordinator, rootKeyOf } from './app.ts';
 import type { Config } from './config.ts';
 import type { Log } from './events.ts';
 import { createHttpApp } from './http/server.ts';
@@ -22,9 +22,19 @@ export type RunningCoordinator = {
   stop(): Promise<void>;
 };
 
+/** What an app may add, and what a test may watch or break; nothing of it can be reached from the command line. */
+export type StartOptions = Pick<CoordinatorOptions, 'registry' | 'onMoment'> & {
+  /** Stands between the coordinator and its store. */
+  readonly wrapStore?: (store: Store) => Store;
+};
+
 /** @throws ChoraleError `store-unavailable` or `conflict` with one sentence for the operator */
-export async function startCoordinator(config: Config, log: Log): Promise<RunningCoordinator> {
-  const store = await openStore(config.store);
+export async function startCoordinator(
+  config: Config,
+  log: Log,
+  { wrapStore = (store) => store, ...options }: StartOptions = {},
+): Promise<RunningCoordinator> {
+  const store = wrapStore(await openStore(config.store));
   const crypto = cryptoPool({ size: config.workers });
   const ports = { store, crypto, clock: systemClock(), random: systemRandom() };
   const end = async () => {
@@ -32,7 +42,8 @@ export async function startCoordinator(config: Config, log: Log): Promise<Runnin
     await store.close();
   };
   try {
-    const coordinator = await createCoordinator({ ...ports, log, rounds: config.rounds, limits: config.limits });
+    const { rounds, limits } = config;
+    const coordinator = await createCoordinator({ ...options, ...ports, log, rounds, limits });
     const shells = await openShells(coordinator, config);
     const { keyring } = coordinator;
     coordinator.ports.events.coordinatorStarted({ url: shells.url, store: config.store });

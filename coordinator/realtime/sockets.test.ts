@@ -16,7 +16,10 @@ const sockets: Socket[] = [];
 
 beforeAll(async () => {
   random = seededRandom('sockets');
-  live = await openLive({ limits: { packetsPerMinute: 60, packetBytes: 100_000 }, rounds: { gatherMs: 0, patienceMs: 0 } });
+  live = await openLive({
+    limits: { packetsPerMinute: 60, packetBytes: 100_000 },
+    rounds: { gatherMs: 0, patienceMs: 0 },
+  });
   task = await live.coordinator.tasks.create(learningTask());
 });
 afterEach(() => {
@@ -181,7 +184,8 @@ describe('a device', () => {
   });
 
   it('is one of five that train a model over real sockets', async () => {
-    const own = await live.coordinator.tasks.create(learningTask());
+    const cohort = { ...learningTask().cohort, minSize: 5 };
+    const own = await live.coordinator.tasks.create(learningTask({ cohort }));
     const devices = await Promise.all(Array.from({ length: 5 }, () => enrolled(own)));
     await Promise.all(devices.map((device) => device.connect(transportOver(handshakeOf(own, device)))));
     await until(async () => (await live.coordinator.tasks.get(own.id)).roundsCommitted > 0);
