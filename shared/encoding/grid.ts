@@ -1,6 +1,7 @@
 /** The integer grid on which a cohort's contributions are added: how fine it is and what it bounds. */
 
 import { ChoraleError } from '../errors.ts';
+import { devicesVariance, type NoiseMultiplier } from '../privacy/charge.ts';
 import { dimension, type Layout } from './layout.ts';
 
 /** All that a device and its coordinator must agree on to turn vectors into integers and a sum back into numbers. */
@@ -15,9 +16,6 @@ export type Encoding<Name extends string> = {
   /** Words in one encoded vector. */
   readonly dimension: number;
 };
-
-/** Noise multiplier z as a fraction, so that both sides compute with the same number. */
-export type NoiseMultiplier = { readonly numerator: number; readonly denominator: number };
 
 export type GridRequest =
   | { readonly mechanism: 'none' | 'central'; readonly maxDevices: number }
@@ -95,9 +93,7 @@ export function noiseVariance(
   { sensitivitySquared }: { readonly sensitivitySquared: bigint },
   { noise, honestSurvivors }: { readonly noise: NoiseMultiplier; readonly honestSurvivors: number },
 ): bigint {
-  const dividend = BigInt(noise.numerator) ** 2n * sensitivitySquared;
-  const divisor = BigInt(noise.denominator) ** 2n * BigInt(honestSurvivors);
-  return (dividend + divisor - 1n) / divisor;
+  return devicesVariance(noise, { sensitivitySquared, honestSurvivors });
 }
 
 /** Whether no sum over `devices` leaves the signed 32-bit range: n(amplitude + 1) + 12√n·σ_c < 2^31, exactly. */

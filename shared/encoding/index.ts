@@ -1,5 +1,6 @@
 /** Door `@chorale/shared/encoding`: the path from named vectors to words that can be masked, and back for sums. */
 
+export type { NoiseMultiplier } from '../privacy/charge.ts';
 export { uniformWords } from './draws.ts';
 export type { EncodedVector } from './encoded-vector.ts';
 export {
@@ -7,7 +8,6 @@ export {
   type Encoding,
   encodingOn,
   type GridRequest,
-  type NoiseMultiplier,
   noiseVariance,
   segmentSteps,
   sensitivityBound,

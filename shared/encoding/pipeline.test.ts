@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Bytes } from '../bytes.ts';
 import type { Random } from '../ports.ts';
+import { sampleDiscreteGaussian } from '../privacy/discrete-gaussian.ts';
 import { seededRandom } from '../testing/seeded-random.ts';
 import { addModulo } from '../vectors.ts';
 import type { EncodedVector } from './encoded-vector.ts';
@@ -174,8 +175,9 @@ describe('noise', () => {
     expect([...new Set(signed(words))]).toEqual([-16]);
   });
 
-  it('is never left out in silence', () => {
-    expect(() => encode(zeros, encoding, { noiseVariance: 16n, random: seededRandom(1) })).toThrow('no sampler yet');
+  it('is discrete Gaussian unless a sampler is lent', () => {
+    const words = encode(zeros, encoding, { noiseVariance: 16n, random: seededRandom(1), rounding: 'nearest' });
+    expect(signed(words)).toEqual(sampleDiscreteGaussian(16n, 21, seededRandom(1)));
   });
 
   it('of a sum is reported in each segment’s own unit', () => {

@@ -14,7 +14,7 @@ export type EncodeOptions = {
   readonly random: Random;
   /** Variance of this device's own noise, in grid steps squared. */
   readonly noiseVariance: bigint;
-  /** Needed only for a variance above 0. */
+  /** Draws the noise; the exact discrete Gaussian unless another is lent. */
   readonly sampler?: NoiseSampler;
   readonly rounding?: Rounding;
 };
@@ -22,7 +22,7 @@ export type EncodeOptions = {
 /**
  * A device's vectors as words mod 2^32: clip → quantize → noise. The same random gives the same words.
  *
- * @throws invariant if a vector does not fit its layout, or noise is asked for without a sampler
+ * @throws invariant if a vector does not fit its layout
  */
 export function encode<Name extends string>(
   vectors: Vectors<Name>,

@@ -1,0 +1,26 @@
+/** Door `@chorale/shared/privacy`: noise, what it costs, and how much of it a promise needs. */
+
+export { type AccountantName, accountantNames, countsSampling, epsilonBy } from './accountant.ts';
+export { leastNoiseMultiplier, type Promised, roundUpMultiplier } from './calibrate.ts';
+export { chargeOf, convolutionExcess, devicesVariance, type NoiseMultiplier, type NoiseShare } from './charge.ts';
+export { drawDiscreteGaussian, greatestVariance, sampleDiscreteGaussian } from './discrete-gaussian.ts';
+export { type Fraction, toNumber } from './fraction.ts';
+export { gaussianDelta, gaussianEpsilon } from './gaussian.ts';
+export { erf, erfc, erfcx, logErfc, normalBetween, normalCdf } from './normal.ts';
+export { type PldOptions, pldEpsilon } from './pld.ts';
+export {
+  type MechanismName,
+  mechanismNames,
+  noiseMultiplierField,
+  noiseMultiplierFor,
+  type PrivacyClaim,
+  type PrivacyLimits,
+  type PrivacyPolicy,
+  privacyClaim,
+  privacyLimits,
+  privacyPolicy,
+  privacyUnit,
+} from './policy.ts';
+export { epsilonFromOrder, highOrders, rdpEpsilon, rdpOfStep, usualOrders } from './rdp.ts';
+export type { Process, SampledGaussian } from './sampled-gaussian.ts';
+export { epsilonOf, rhoOf } from './zcdp.ts';
