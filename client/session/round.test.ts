@@ -1,0 +1,357 @@
+import { addModulo, type Bytes, hex, type Packet, type TaskId } from '@chorale/shared';
+import { MemoryDisk, nodeCrypto } from '@chorale/shared/adapters/node';
+import { builtIn } from '@chorale/shared/algorithms';
+import { hkdf } from '@chorale/shared/crypto';
+import type { Trainer } from '@chorale/shared/models';
+import {
+  loopbackNetwork,
+  type SeededRandom,
+  seededRandom,
+  type VirtualClock,
+  virtualClock,
+} from '@chorale/shared/testing';
+import { encodePlanBundle } from '@chorale/shared/wire';
+import { describe, expect, it } from 'vitest';
+import { consentedExamples } from '../behavior/examples.ts';
+import { keysOf, pairs, type Singer, type Stage, singer } from '../testing/choir.ts';
+import { FakeCoordinator } from '../testing/fake-coordinator.ts';
+import { contributionFor, encodeContribution } from './contribution.ts';
+import { readQuestion } from './question.ts';
+import { roundRandomness } from './round-randomness.ts';
+
+const seed = 'rounds';
+const count = 10;
+
+type Hall = Stage & {
+  readonly clock: VirtualClock;
+  readonly random: SeededRandom;
+  readonly network: ReturnType<typeof loopbackNetwork>;
+  readonly task: TaskId;
+};
+
+async function hall(): Promise<Hall> {
+  const clock = virtualClock();
+  const random = seededRandom(seed);
+  const crypto = nodeCrypto();
+  const coordinator = await FakeCoordinator.open({ clock, random: random.fork('coordinator'), crypto });
+  const network = loopbackNetwork({ clock, random: random.fork('network'), server: coordinator.server });
+  const task = coordinator.addTask();
+  return { clock, random, crypto, coordinator, network, task, transport: (device) => network.transport(device) };
+}
+
+const seedOf = (name: string) => (task: TaskId, round: bigint) =>
+  hkdf(
+    new TextEncoder().encode(`${seed} ${name}`),
+    new Uint8Array(0),
+    new TextEncoder().encode(`${task} ${round}`),
+    32,
+  );
+
+async function choir(on: Hall): Promise<readonly Singer[]> {
+  const singers = Array.from({ length: count }, (_, i) =>
+    singer(on, `device ${i}`, { ports: { roundSeed: seedOf(`device ${i}`) } }),
+  );
+  for (const [i, { chorale }] of singers.entries()) {
+    await chorale.consent.grant(['training']);
+    chorale.track('pair', { a: i, b: 1 });
+    await chorale.refresh();
+  }
+  await on.clock.runUntil(() => on.coordinator.waiting === count);
+  return singers;
+}
+
+async function deviceOf({ chorale }: Singer): Promise<string> {
+  return (await chorale.privacy.export()).identities[0]!.device;
+}
+
+const outcomes = (singers: readonly Singer[]) => singers.map(({ rounds }) => rounds[0]?.outcome.outcome);
+const heardFrom = (on: Hall, device: string): readonly Packet[] =>
+  on.coordinator.heard.filter((heard) => heard.device === device).map(({ packet }) => packet);
+
+describe('a round', () => {
+  it('adds, bit for bit, what a laboratory that knows the seeds computes', async () => {
+    const on = await hall();
+    const singers = await choir(on);
+    const outcome = await on.clock.run(on.coordinator.openRound(on.task));
+    await on.clock.advance(100);
+    expect(outcomes(singers)).toEqual(Array(count).fill('completed'));
+    if (outcome.kind !== 'committed') throw new Error(outcome.reason);
+    const { plan, bundle } = await on.coordinator.planFor(on.task, 1n);
+    const question = readQuestion(plan, bundle.broadcast!, builtIn);
+    if (typeof question === 'string') throw new Error(question);
+    const sum = new Uint32Array(plan.dimension);
+    for (let i = 0; i < count; i++) {
+      const examples = consentedExamples({
+        purpose: 'training',
+        allows: () => true,
+        events: [{ at: 0, tzOffsetMinutes: 0, name: 'pair', properties: { a: i, b: 1 } }],
+        sources: new Map([['pairs/1', { examples: pairs }]]),
+        query: question.examples,
+        now: 0,
+      });
+      const randomness = roundRandomness(seedOf(`device ${i}`)(on.task, 1n));
+      const tools = { trainer: {} as Trainer, signal: new AbortController().signal, randomness };
+      addModulo(sum, encodeContribution(await contributionFor(question, examples, tools), randomness, 0n));
+    }
+    expect(hex(new Uint8Array(outcome.sum.buffer))).toBe(hex(new Uint8Array(sum.buffer)));
+  });
+
+  it('puts claim, expense, signature and reveal into the store before the message that needs them', async () => {
+    const on = await hall();
+    const singers = await choir(on);
+    const needs: Record<string, string> = {
+      advertise: 'claimed',
+      'masked-input': 'spent',
+      certify: 'signed',
+      unmask: 'revealed',
+    };
+    const device = await deviceOf(singers[0]!);
+    const missing: string[] = [];
+    on.coordinator.answer = ({ device: from, packet: { name } }) => {
+      const stage = needs[name];
+      if (from !== device || stage === undefined) return undefined;
+      const [entry] = singers[0]!.disk.range({ from: `ledger/${on.task}/0`, to: `ledger/${on.task}/:` });
+      if (entry === undefined || !new TextDecoder().decode(entry.value).includes(`"${stage}"`)) missing.push(name);
+      return undefined;
+    };
+    await on.clock.run(on.coordinator.openRound(on.task));
+    await on.clock.advance(100);
+    expect(missing).toEqual([]);
+    const report = await singers[0]!.chorale.privacy.report();
+    expect(report).toMatchObject({ rounds: 1, contributions: 1, rho: 0, sentBytes: 20 });
+  });
+
+  it('is declined for a plan weaker than the device allows, and the coordinator is not told why', async () => {
+    const on = await hall();
+    const singers = await choir(on);
+    on.coordinator.bendPlan = (plan) => ({ ...plan, sigma: 79 });
+    const outcome = on.coordinator.openRound(on.task);
+    await on.clock.run(outcome);
+    expect(singers.map(({ rounds }) => rounds[0]?.outcome)).toEqual(
+      Array(count).fill({ outcome: 'declined', reason: 'parameters-too-weak', contradictions: 0 }),
+    );
+    const withdrawals = on.coordinator.heard.filter(({ packet }) => packet.name === 'withdraw');
+    expect(withdrawals).toHaveLength(count);
+    for (const { packet } of withdrawals) expect(packet).toEqual({ name: 'withdraw', header: { round: '1' } });
+    expect(keysOf(singers[0]!.disk).filter((key) => key.startsWith('ledger/'))).toEqual([`ledger/${on.task}/opened`]);
+  });
+});
+
+describe('a connection that breaks', () => {
+  const turns = ['advertise', 'deal', 'acknowledge', 'masked-input', 'certify', 'unmask'];
+  for (const turn of turns) {
+    it(`at '${turn}' is met with a resume and the same bytes, and the device stays in the sum`, async () => {
+      const on = await hall();
+      const singers = await choir(on);
+      const device = await deviceOf(singers[3]!);
+      let isBroken = false;
+      on.coordinator.answer = ({ device: from, packet }) => {
+        if (isBroken || from !== device || packet.name !== turn) return undefined;
+        isBroken = true;
+        on.network.disconnect(device);
+        return { ok: false, code: 'internal', detail: 'lost on the way' };
+      };
+      const outcome = await on.clock.run(on.coordinator.openRound(on.task));
+      await on.clock.advance(10_000);
+      expect(isBroken).toBe(true);
+      const sent = heardFrom(on, device).filter(({ name }) => name === turn);
+      expect(sent.length).toBeGreaterThan(1);
+      expect(new Set(sent.map(({ body }) => hex(body!))).size).toBe(1);
+      expect(heardFrom(on, device).some(({ name }) => name === 'resume')).toBe(true);
+      expect(outcome.kind === 'committed' && outcome.survivors.length).toBe(count);
+      expect(outcomes(singers)).toEqual(Array(count).fill('completed'));
+    });
+  }
+
+  it('is tried again with growing pauses until the coordinator is back', async () => {
+    const on = await hall();
+    await choir(on);
+    on.coordinator.isReachable = false;
+    for (const device of [...on.coordinator.links.keys()]) on.network.disconnect(device);
+    on.coordinator.heard.length = 0;
+    await on.clock.advance(3_600_000);
+    expect(on.coordinator.heard).toEqual([]);
+    on.coordinator.isReachable = true;
+    await on.clock.advance(300_000);
+    expect(on.coordinator.heard.filter(({ packet }) => packet.name === 'check-in')).toHaveLength(count);
+  });
+});
+
+describe('one claim for one round', () => {
+  const offerAgain = async (on: Hall, device: string) => {
+    const { bundle } = await on.coordinator.planFor(on.task, 1n);
+    on.coordinator.offer(device, 1n, encodePlanBundle(bundle));
+  };
+
+  it('holds after a restart: the round that was under way is never entered again', async () => {
+    const on = await hall();
+    const singers = await choir(on);
+    const device = await deviceOf(singers[0]!);
+    on.coordinator.answer = ({ device: from, packet }) =>
+      from === device && packet.name === 'deal' ? { ok: true } : undefined;
+    void on.coordinator.openRound(on.task);
+    await on.clock.runUntil(() => heardFrom(on, device).some(({ name }) => name === 'deal'));
+    const again = singer(on, 'device 0', {}, singers[0]!.disk);
+    on.coordinator.heard.length = 0;
+    await again.chorale.refresh();
+    await on.clock.runUntil(() => heardFrom(on, device).some(({ name }) => name === 'check-in'));
+    expect(heardFrom(on, device)[0]?.header).toMatchObject({ lastRound: '1' });
+    await offerAgain(on, device);
+    await on.clock.advance(1000);
+    expect(again.rounds.map(({ outcome }) => outcome)).toMatchObject([{ outcome: 'declined', reason: 'stale-round' }]);
+    expect(heardFrom(on, device).some(({ name }) => name === 'advertise')).toBe(false);
+  });
+
+  it('holds between two tabs that are offered it at the same moment', async () => {
+    const on = await hall();
+    const disk = new MemoryDisk();
+    const tabs = [singer(on, 'tab 1', {}, disk), singer(on, 'tab 2', {}, disk)];
+    for (const { chorale } of tabs) {
+      await chorale.consent.grant(['training']);
+      await chorale.refresh();
+    }
+    await on.clock.advance(10);
+    const [device] = on.coordinator.links.keys();
+    expect(on.coordinator.links.size).toBe(1);
+    await offerAgain(on, device!);
+    await on.clock.advance(1000);
+    expect(heardFrom(on, device!).filter(({ name }) => name === 'advertise')).toHaveLength(1);
+    expect(tabs.flatMap(({ rounds }) => rounds.map(({ outcome }) => outcome))).toMatchObject([
+      { outcome: 'declined', reason: 'already-claimed' },
+    ]);
+  });
+});
+
+describe('consent taken back', () => {
+  it('in the middle of a round ends it for the device before its vector is sent', async () => {
+    const on = await hall();
+    const singers = await choir(on);
+    const device = await deviceOf(singers[0]!);
+    on.coordinator.answer = ({ device: from, packet }) => {
+      if (from === device && packet.name === 'acknowledge') void singers[0]!.chorale.consent.withdraw();
+      return undefined;
+    };
+    const outcome = await on.clock.run(on.coordinator.openRound(on.task));
+    await on.clock.advance(1000);
+    const names = heardFrom(on, device).map(({ name }) => name);
+    expect(names).toContain('withdraw');
+    expect(names).not.toContain('masked-input');
+    expect(outcome.kind === 'committed' && outcome.survivors.length).toBe(count - 1);
+    expect(singers[0]!.rounds[0]?.outcome).toEqual({ outcome: 'ended', reason: 'left' });
+    expect(on.coordinator.consents).toMatchObject([
+      { device, receipt: { receipt: { decisions: { training: 'withdrawn' } } } },
+    ]);
+    await on.clock.advance(3_600_000);
+    expect(heardFrom(on, device).filter(({ name }) => name === 'check-in')).toHaveLength(1);
+  });
+});
+
+describe('a coordinator that talks nonsense', () => {
+  it('never breaks a device: afterwards an honest round commits', async () => {
+    const on = await hall();
+    const singers = await choir(on);
+    const names = [
+      'challenge',
+      'plan',
+      'roster',
+      'shares',
+      'sharers',
+      'survivors',
+      'certificate',
+      'outcome',
+      'pace',
+      'x',
+    ];
+    const headers = [
+      undefined,
+      null,
+      5,
+      'x',
+      {},
+      { round: '0' },
+      { round: -1 },
+      { nonce: 'A' },
+      { reason: 'x' },
+      { round: '1', algorithm: 'a/1' },
+    ];
+    const random = on.random.fork('nonsense');
+    const bodies = (): (Bytes | undefined)[] => [undefined, random.bytes(0), random.bytes(5), random.bytes(500)];
+    for (const name of names) {
+      for (const header of headers) {
+        for (const body of bodies())
+          on.coordinator.push(body === undefined ? { name, header } : { name, header, body });
+      }
+    }
+    await on.clock.advance(400_000);
+    await on.clock.runUntil(() => on.coordinator.waiting === count);
+    const outcome = await on.clock.run(on.coordinator.openRound(on.task, 2n));
+    expect(outcome.kind).toBe('committed');
+    expect(singers.flatMap(({ errors }) => errors)).toEqual([]);
+  });
+
+  it('in the middle of a round ends at worst that round', async () => {
+    const on = await hall();
+    const singers = await choir(on);
+    const random = on.random.fork('nonsense');
+    on.coordinator.answer = ({ packet }) => {
+      if (packet.name !== 'deal') return undefined;
+      const header = { round: '1' };
+      for (const name of ['shares', 'sharers', 'survivors', 'certificate', 'roster']) {
+        on.coordinator.push({ name, header, body: random.bytes(300) });
+      }
+      return undefined;
+    };
+    await on.clock.run(on.coordinator.openRound(on.task));
+    on.coordinator.answer = () => undefined;
+    await on.clock.advance(400_000);
+    await on.clock.runUntil(() => on.coordinator.waiting === count);
+    const outcome = await on.clock.run(on.coordinator.openRound(on.task));
+    expect(outcome.kind).toBe('committed');
+    expect(singers.flatMap(({ errors }) => errors)).toEqual([]);
+  });
+});
+
+describe('a coordinator that sends a device away', () => {
+  it('for good is not asked again, and the app hears why', async () => {
+    const on = await hall();
+    on.coordinator.answer = ({ packet }) =>
+      packet.name === 'check-in' ? { ok: false, code: 'upgrade-required', detail: 'too old' } : undefined;
+    const { chorale, errors } = singer(on, 'device 0');
+    await chorale.consent.grant(['training']);
+    await chorale.refresh();
+    await on.clock.advance(3_600_000);
+    expect(on.coordinator.heard.map(({ packet }) => packet.name)).toEqual(['check-in']);
+    expect(errors.map(({ code }) => code)).toEqual(['upgrade-required']);
+  });
+
+  it('for a while is asked again no sooner than it said', async () => {
+    const on = await hall();
+    on.coordinator.answer = ({ packet }) =>
+      packet.name === 'check-in'
+        ? { ok: false, code: 'rate-limited', detail: 'later', retryAfterMs: 50_000 }
+        : undefined;
+    const { chorale } = singer(on, 'device 0');
+    await chorale.consent.grant(['training']);
+    await chorale.refresh();
+    await on.clock.advance(49_999);
+    expect(on.coordinator.heard).toHaveLength(1);
+    await on.clock.advance(60_000);
+    expect(on.coordinator.heard.length).toBeGreaterThan(1);
+  });
+
+  it('because the task is done is left alone, and because it paces the device comes back in time', async () => {
+    const on = await hall();
+    const { chorale } = singer(on, 'device 0');
+    await chorale.consent.grant(['training']);
+    await chorale.refresh();
+    await on.clock.advance(10);
+    on.coordinator.push({ name: 'pace', header: { reason: 'not-selected', checkInAfterMs: 30_000 } });
+    await on.clock.advance(29_000);
+    expect(on.coordinator.heard).toHaveLength(1);
+    await on.clock.advance(5_000);
+    expect(on.coordinator.heard).toHaveLength(2);
+    on.coordinator.push({ name: 'pace', header: { reason: 'task-done' } });
+    await on.clock.advance(3_600_000);
+    expect(on.coordinator.heard).toHaveLength(2);
+  });
+});
