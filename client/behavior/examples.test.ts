@@ -1,0 +1,79 @@
+import { MemoryDisk, memoryStore } from '@chorale/shared/adapters/node';
+import { type ChoraleEvent, dayMs, labelledSnapshots } from '@chorale/shared/features';
+import { virtualClock } from '@chorale/shared/testing';
+import { describe, expect, expectTypeOf, it } from 'vitest';
+import type { contributionFor } from '../session/contribution.ts';
+import { EventLog } from './event-log.ts';
+import { type ConsentedExamples, consentedExamples } from './examples.ts';
+import { sourcesOf } from './sources.ts';
+
+const clock = virtualClock();
+const start = clock.now();
+
+function openLog(): EventLog {
+  const store = memoryStore({ disk: new MemoryDisk() });
+  const ports = { clock, store: async () => store, onError: () => {}, firstNumber: 0 };
+  return new EventLog({ maxEvents: 1000, maxPending: 1000, retentionMs: Number.POSITIVE_INFINITY }, ports);
+}
+
+const order = (at: number, revenue: number): ChoraleEvent => ({
+  at,
+  tzOffsetMinutes: 0,
+  name: 'Order Completed',
+  properties: { order_id: `o${at}`, revenue },
+});
+const query = {
+  source: 'transactions/1',
+  label: 'purchase-7d',
+  cuts: { first: start + 7 * dayMs, last: start + 28 * dayMs, everyMs: 7 * dayMs },
+  maxRows: 52,
+} as const;
+
+function request(allows: boolean) {
+  const log = openLog();
+  for (let week = 0; week < 5; week++) log.add(order(start + week * 7 * dayMs + 1, 10 + week));
+  const events = log.events();
+  const now = start + 60 * dayMs;
+  return { purpose: 'training', allows: () => allows, events, sources: sourcesOf(log, {}), query, now } as const;
+}
+
+describe('examples', () => {
+  it('are the source’s own rows where consent is given, and none at all where it is not', () => {
+    const asked = request(true);
+    expect(consentedExamples(asked)).toEqual(labelledSnapshots(asked.events, query, asked.now));
+    expect(consentedExamples(asked).length).toBe(4);
+    expect(() => consentedExamples(request(false))).toThrow(expect.objectContaining({ code: 'consent-required' }));
+  });
+
+  it('of a source or to a query that the device does not know are refused', () => {
+    const unknown = { ...request(true), query: { source: 'diary/1' } };
+    expect(() => consentedExamples(unknown)).toThrow(expect.objectContaining({ code: 'invalid-input' }));
+    const wider = { ...request(true), query: { ...query, maxRows: 10_000 } };
+    expect(() => consentedExamples(wider)).toThrow(expect.objectContaining({ code: 'invalid-input' }));
+  });
+
+  it('are the only thing that a contribution is made of', () => {
+    const events: readonly ChoraleEvent[] = [];
+    // @ts-expect-error Events never went through the door.
+    const smuggled: ConsentedExamples = events;
+    expect(smuggled).toBe(events);
+    expectTypeOf<Parameters<typeof contributionFor>[1]>().toEqualTypeOf<ConsentedExamples>();
+  });
+});
+
+describe('the built-in source', () => {
+  it('gives the same features from running counters as from the whole log, also after a late event', () => {
+    const log = openLog();
+    const source = sourcesOf(log, {}).get('transactions/1')!;
+    const fresh = () => {
+      const copy = openLog();
+      for (const event of log.events()) copy.add(event);
+      return sourcesOf(copy, {}).get('transactions/1')!.current!(log.events(), query, start + 100 * dayMs);
+    };
+    expect(source.current!([], query, start)).toBeUndefined();
+    for (const at of [10, 20, 15, 30, 5]) {
+      log.add(order(start + at * dayMs, at));
+      expect(source.current!(log.events(), query, start + 100 * dayMs)).toEqual(fresh());
+    }
+  });
+});
