@@ -54,6 +54,16 @@ describe('an event log', () => {
     expect([log.length, keysOf(disk)]).toEqual([0, []]);
   });
 
+  it('does not keep by one purpose what was kept by another: with the last grant the stored events go', async () => {
+    const { log, disk, clock } = openLog();
+    log.permit('granted');
+    log.add(event(clock.now()));
+    log.permit('pending');
+    log.add(event(clock.now() + 1));
+    await log.flush();
+    expect([log.length, keysOf(disk)]).toEqual([1, []]);
+  });
+
   it('deletes what an earlier visit stored when consent is gone at the next', async () => {
     const first = openLog();
     first.log.permit('granted');
@@ -73,6 +83,7 @@ describe('an event log', () => {
     for (const at of times) log.add(event(at));
     await log.flush();
     const again = openLog({ retentionMs: Number.POSITIVE_INFINITY }, disk, 1000);
+    again.log.permit('granted');
     await again.log.load();
     const sorted = [...times].sort((a, b) => a - b);
     expect(log.events().map(({ at }) => at)).toEqual(sorted);

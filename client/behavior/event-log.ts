@@ -12,8 +12,8 @@ export type EventLimits = {
 };
 
 /**
- * What consent allows. `pending`: events wait in memory, nothing is written. `granted`: they are stored.
- * `refused`: they are dropped, and what was stored goes.
+ * What consent allows. `pending`: events wait in memory, nothing is written. `granted`: they are stored. `refused`: they
+ * are dropped. What was stored goes when the grant does.
  */
 export type Permission = 'pending' | 'granted' | 'refused';
 
@@ -73,11 +73,11 @@ export class EventLog {
     this.#evict();
   }
 
-  /** Reads what earlier visits stored, to stand before what this visit has seen. */
+  /** Reads what earlier visits stored; without a grant for it any more, deletes it. */
   async load(): Promise<void> {
     const store = await this.#ports.store();
     const entries = await store.range(prefix);
-    if (this.#permission === 'refused') {
+    if (this.#permission !== 'granted') {
       for (const { key } of entries) this.#write({ do: 'delete', key });
       return;
     }
@@ -92,9 +92,10 @@ export class EventLog {
   /** Follows a decision about consent. */
   permit(permission: Permission): void {
     if (permission === this.#permission) return;
+    // What was kept by a grant does not outlive it, not even while other purposes are still undecided.
+    if (this.#permission === 'granted' || permission === 'refused') this.forgetAll();
     this.#permission = permission;
     if (permission === 'granted') for (const one of this.#kept) this.#write(putOf(one));
-    if (permission === 'refused') this.#forget(this.#kept.length);
   }
 
   /** Resolves when everything remembered so far is in the store, or the store has refused it. */
@@ -143,8 +144,7 @@ export class EventLog {
   #forget(count: number): void {
     if (count === 0) return;
     for (const { key } of this.#kept.splice(0, count)) {
-      // While a decision is pending nothing of this visit is stored, and what earlier visits stored stays theirs.
-      if (this.#permission !== 'pending') this.#write({ do: 'delete', key });
+      if (this.#permission === 'granted') this.#write({ do: 'delete', key });
     }
     this.#revision += 1;
   }

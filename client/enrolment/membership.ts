@@ -16,7 +16,7 @@ import type { Http } from '../adapters/http.ts';
 import type { BookEntry } from '../consent/consent-book.ts';
 import { type Identity, keepCredential, openIdentity, signWith } from './identity.ts';
 import type { CoordinatorKeys } from './keys.ts';
-import { deliver, post } from './outbox.ts';
+import type { Outbox } from './outbox.ts';
 import { type ReceiptPorts, receiptFor } from './receipts.ts';
 
 export type Membership = {
@@ -32,7 +32,7 @@ export type Membership = {
   readonly policyHash: Bytes;
 };
 
-export type MembershipPorts = ReceiptPorts & { readonly http: Http };
+export type MembershipPorts = ReceiptPorts & { readonly http: Http; readonly outbox: Outbox };
 
 /**
  * Enrols in a task by the person's grant, or comes back to it.
@@ -110,11 +110,7 @@ async function isValid(
 }
 
 /** By way of the outbox: a receipt is made once, so it must not be lost with a connection. */
-async function say(
-  { task, device }: Identity,
-  receipt: SignedReceipt,
-  { store, http }: MembershipPorts,
-): Promise<void> {
-  await post(store, { task, device, receipt });
-  await deliver(store, http);
+async function say({ task, device }: Identity, receipt: SignedReceipt, { outbox }: MembershipPorts): Promise<void> {
+  await outbox.post({ task, device, receipt });
+  await outbox.deliver();
 }

@@ -10,7 +10,8 @@ import type { Sources } from '../behavior/sources.ts';
 import type { ChoraleNotices } from '../chorale.ts';
 import type { BookEntry, ConsentBook } from '../consent/consent-book.ts';
 import type { MembershipPorts } from '../enrolment/membership.ts';
-import { deliverWords, signWithdrawal } from '../enrolment/withdrawal.ts';
+import { Outbox } from '../enrolment/outbox.ts';
+import { signWithdrawal } from '../enrolment/withdrawal.ts';
 import type { Announcer } from '../notices.ts';
 import type { ParsedOptions } from '../options.ts';
 import { latestModel } from '../personalization/models.ts';
@@ -45,7 +46,7 @@ export class Contact {
     const { host, clientKey, rootKey, limits } = options;
     const http = createHttp({ host, clientKey, fetch: ports.fetch, timeoutMs: limits.timeoutMs });
     this.#parts = parts;
-    this.#membership = { store, http, clock, random, crypto };
+    this.#membership = { store, http, clock, random, crypto, outbox: new Outbox(store, http) };
     this.#participation = new Participation({
       ...this.#membership,
       clientKey,
@@ -80,8 +81,9 @@ export class Contact {
     return signWithdrawal(decision, this.#membership);
   }
 
+  /** @returns whether every word for the coordinator has arrived; never rejects */
   deliver(): Promise<boolean> {
-    return deliverWords(this.#membership);
+    return this.#membership.outbox.deliver();
   }
 
   async #fetchModels({ tasks, keys }: Offering): Promise<void> {

@@ -23,7 +23,6 @@ import type { ConsentBook } from '../consent/consent-book.ts';
 import { signWith } from '../enrolment/identity.ts';
 import { type CoordinatorKeys, fetchKeys } from '../enrolment/keys.ts';
 import { forgetCredential, joinTask, type Membership, type MembershipPorts } from '../enrolment/membership.ts';
-import { deliver } from '../enrolment/outbox.ts';
 import { zero } from '../training/fraction.ts';
 import { TrainingLedger } from '../training/ledger.ts';
 import { prepareRound, type RoundPorts } from './prepare.ts';
@@ -63,10 +62,10 @@ export class Participation {
 
   /** Asks the coordinator what there is, and hands over what waits for it. @throws ChoraleError as `Http` does */
   async look(): Promise<Offering> {
-    const { http, rootKey, crypto, store } = this.#ports;
+    const { http, rootKey, crypto, outbox } = this.#ports;
     const keys = await fetchKeys(http, rootKey, crypto);
     const tasks = await this.#fetchTasks();
-    await deliver(store, http);
+    await outbox.deliver();
     return { keys, tasks };
   }
 

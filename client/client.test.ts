@@ -1,0 +1,489 @@
+import { type MemoryDisk, memoryStore, nodeCrypto } from '@chorale/shared/adapters/node';
+import { dayMs } from '@chorale/shared/features';
+import { predict } from '@chorale/shared/models';
+import { loopbackNetwork, seededRandom, virtualClock } from '@chorale/shared/testing';
+import { describe, expect, it } from 'vitest';
+import { type ChoraleOptions, createClient } from './node.ts';
+import { keysOf, pairs, type Singer, type Stage, singer } from './testing/choir.ts';
+import { FakeCoordinator } from './testing/fake-coordinator.ts';
+
+const linear = { family: 'linear', inputs: 2, outputs: 1, output: 'sigmoid' } as const;
+const parameters = Float32Array.of(0.5, -0.25, 0.125);
+/** A source that can be scored: the last pair. */
+const sources: ChoraleOptions['sources'] = {
+  'pairs/1': { examples: pairs, current: (events, query) => pairs(events, query).at(-1)?.features },
+};
+
+async function stage() {
+  const clock = virtualClock();
+  const random = seededRandom('client');
+  const crypto = nodeCrypto();
+  const coordinator = await FakeCoordinator.open({ clock, random: random.fork('coordinator'), crypto });
+  const network = loopbackNetwork({ clock, random: random.fork('network'), server: coordinator.server });
+  return { clock, random, crypto, coordinator, transport: (device: string) => network.transport(device) };
+}
+type Hall = Awaited<ReturnType<typeof stage>>;
+
+/** What a person finds who reads every byte of a store. */
+function textOf(disk: MemoryDisk): string {
+  const entries = disk.range({ from: '', to: '\u{10ffff}' });
+  return entries.map(({ key, value }) => `${key} ${new TextDecoder().decode(value)}`).join('\n');
+}
+
+async function settled(on: Stage & { clock: Hall['clock'] }): Promise<void> {
+  await on.clock.advance(10);
+}
+
+describe('before anybody has agreed', () => {
+  it('no byte is stored and none is sent, whatever the app does', async () => {
+    const on = await stage();
+    const { chorale, disk } = singer(on, 'a', { training: { autoStart: true } });
+    chorale.track('pair', { a: 1, b: 2 });
+    chorale.page({ path: '/secret' });
+    chorale.identify('person-1');
+    chorale.score('anything');
+    await chorale.ready();
+    await on.clock.advance(3_600_000);
+    expect(keysOf(disk)).toEqual([]);
+    expect(on.coordinator.heard).toEqual([]);
+    expect(on.coordinator.requests.filter(({ method }) => method !== 'GET')).toEqual([]);
+    expect(chorale.consent.state()).toEqual({
+      scoring: 'unknown',
+      personalization: 'unknown',
+      training: 'unknown',
+      diagnostics: 'unknown',
+    });
+  });
+
+  it('what was tracked waits, and is stored with the first grant', async () => {
+    const on = await stage();
+    const { chorale, disk } = singer(on, 'a');
+    chorale.track('pair', { a: 1, b: 2 });
+    await chorale.consent.grant(['scoring']);
+    await settled(on);
+    expect(keysOf(disk).filter((key) => key.startsWith('event/'))).toHaveLength(1);
+  });
+
+  it('a refusal drops it, and only the refusal is remembered', async () => {
+    const on = await stage();
+    const { chorale, disk } = singer(on, 'a');
+    chorale.track('pair', { a: 1, b: 2 });
+    await chorale.consent.deny();
+    chorale.track('pair', { a: 3, b: 4 });
+    await settled(on);
+    expect(keysOf(disk)).toEqual(['consent/000000000000']);
+    const again = singer(on, 'b', {}, disk);
+    await again.chorale.ready();
+    expect(again.chorale.consent.state().training).toBe('denied');
+  });
+});
+
+describe('consent', () => {
+  it('to scoring alone never makes the device train', async () => {
+    const on = await stage();
+    on.coordinator.addTask();
+    const { chorale, disk } = singer(on, 'a');
+    await chorale.consent.grant(['scoring']);
+    await chorale.consent.deny(['training']);
+    await chorale.refresh();
+    await settled(on);
+    expect(on.coordinator.heard).toEqual([]);
+    expect(keysOf(disk).some((key) => key.startsWith('identity/'))).toBe(false);
+  });
+
+  it('makes one signed receipt for each task, under the text of that task, naming nothing but its purpose', async () => {
+    const on = await stage();
+    const tasks = [on.coordinator.addTask({ text: 'One.' }), on.coordinator.addTask({ text: 'Two.' })];
+    const { chorale } = singer(on, 'a');
+    await chorale.consent.grant(['training', 'personalization']);
+    await chorale.refresh();
+    await chorale.refresh();
+    const receipts = await chorale.consent.receipts();
+    expect(receipts.map(({ receipt }) => receipt.task).sort()).toEqual([...tasks].sort());
+    for (const { receipt } of receipts) expect(receipt.decisions).toEqual({ training: 'granted' });
+    const devices = receipts.map(({ receipt }) => receipt.device);
+    expect(new Set(devices).size).toBe(2);
+  });
+
+  it('to one text is not consent to another: the app is asked to ask again', async () => {
+    const on = await stage();
+    const task = on.coordinator.addTask({ text: 'The new text.' });
+    const { chorale } = singer(on, 'a');
+    const asked: unknown[] = [];
+    chorale.on('superseded', (notice) => asked.push(notice));
+    await chorale.consent.grant(['training'], { policy: { language: 'en', text: 'The old text.' } });
+    await chorale.refresh();
+    expect(asked).toEqual([{ task, purpose: 'training', policy: { language: 'en', text: 'The new text.' } }]);
+    expect(on.coordinator.requests.some(({ method }) => method === 'POST')).toBe(false);
+    await chorale.consent.grant(['training'], { policy: { language: 'en', text: 'The new text.' } });
+    await chorale.refresh();
+    await settled(on);
+    expect(on.coordinator.waiting).toBe(1);
+  });
+
+  it('whose text changes afterwards holds for the old one only', async () => {
+    const on = await stage();
+    const task = on.coordinator.addTask({ text: 'Old.' });
+    const { chorale, disk } = singer(on, 'a');
+    await chorale.consent.grant(['training']);
+    await chorale.refresh();
+    await chorale.close();
+    const other = on.coordinator.addTask({ text: 'New.' });
+    const policy = on.coordinator.tasks.find(({ id }) => id === other)!.consentPolicy;
+    on.coordinator.changeTask(task, { consentPolicy: policy });
+    on.coordinator.changeTask(other, { state: 'done' });
+    const again = singer(on, 'b', {}, disk);
+    const asked: unknown[] = [];
+    again.chorale.on('superseded', (notice) => asked.push(notice));
+    await again.chorale.refresh();
+    expect(asked).toMatchObject([{ task }]);
+  });
+
+  it('taken back offline stops everything here at once, and reaches the coordinator later', async () => {
+    const on = await stage();
+    on.coordinator.addTask();
+    const { chorale, disk } = singer(on, 'a');
+    await chorale.consent.grant(['training']);
+    chorale.track('pair', { a: 1, b: 2 });
+    await chorale.refresh();
+    on.coordinator.isReachable = false;
+    const done = chorale.consent.withdraw();
+    expect(chorale.consent.state().training).toBe('withdrawn');
+    await on.clock.run(done);
+    await settled(on);
+    expect(keysOf(disk).filter((key) => /^(event|outbox)\//.test(key))).toEqual(['outbox/000000000000']);
+    await chorale.close();
+    on.coordinator.isReachable = true;
+    const again = singer(on, 'b', {}, disk);
+    await again.chorale.refresh();
+    expect(on.coordinator.consents).toMatchObject([{ receipt: { receipt: { decisions: { training: 'withdrawn' } } } }]);
+    expect(keysOf(disk).some((key) => key.startsWith('outbox/'))).toBe(false);
+    expect(on.coordinator.waiting).toBe(0);
+  });
+
+  it('given again after a withdrawal is a new receipt that the coordinator hears of', async () => {
+    const on = await stage();
+    on.coordinator.addTask();
+    const { chorale } = singer(on, 'a');
+    await chorale.consent.grant(['training']);
+    await chorale.refresh();
+    await chorale.consent.withdraw();
+    await chorale.consent.grant(['training']);
+    await chorale.refresh();
+    const said = on.coordinator.consents.map(
+      ({ receipt }) => (receipt as { receipt: { decisions: object } }).receipt.decisions,
+    );
+    expect(said).toEqual([{ training: 'withdrawn' }, { training: 'granted' }]);
+    expect(on.coordinator.requests.filter(({ path }) => path.endsWith('/devices'))).toHaveLength(1);
+  });
+
+  it('ends at its time', async () => {
+    const on = await stage();
+    on.coordinator.addTask();
+    const { chorale, disk } = singer(on, 'a');
+    await chorale.consent.grant(['training'], { expiresAt: on.clock.now() + 60_000 });
+    chorale.track('pair', { a: 1, b: 2 });
+    await chorale.refresh();
+    await settled(on);
+    expect(on.coordinator.waiting).toBe(1);
+    await on.clock.advance(60_000);
+    expect(chorale.consent.state().training).toBe('expired');
+    expect(on.coordinator.waiting).toBe(0);
+    expect(keysOf(disk).some((key) => key.startsWith('event/'))).toBe(false);
+  });
+});
+
+describe('a score', () => {
+  const scored = async (on: Hall, options: Partial<ChoraleOptions> = {}): Promise<Singer & { name: string }> => {
+    const task = on.coordinator.addTask({ name: 'purchase-7d' });
+    await on.coordinator.publishModel(task, linear, parameters);
+    const one = singer(on, 'a', { sources, ...options });
+    await one.chorale.consent.grant(['scoring']);
+    one.chorale.track('pair', { a: 3, b: 4 });
+    await one.chorale.refresh();
+    return { ...one, name: 'purchase-7d' };
+  };
+
+  it('comes at once from the device’s own model and events, by name or id of the task', async () => {
+    const on = await stage();
+    const { chorale, name } = await scored(on);
+    const [value] = predict(linear, parameters, Float32Array.of(3, 4));
+    expect(chorale.score(name)).toEqual({ value, modelVersion: 1, reason: 'TARGETING_MATCH' });
+    expect(chorale.score(on.coordinator.tasks[0]!.id).value).toBe(value);
+    expect(on.coordinator.heard).toEqual([]);
+  });
+
+  it('is there offline at the next visit, and says when its model was not confirmed for long', async () => {
+    const on = await stage();
+    const { disk, name, chorale } = await scored(on);
+    const { value } = chorale.score(name);
+    on.coordinator.isReachable = false;
+    const again = singer(on, 'b', { sources }, disk);
+    expect(await on.clock.run(again.chorale.ready())).toBe(true);
+    expect(again.chorale.score(name)).toEqual({ value, modelVersion: 1, reason: 'TARGETING_MATCH' });
+    await on.clock.advance(15 * dayMs);
+    expect(again.chorale.score(name)).toEqual({ value, modelVersion: 1, reason: 'STALE' });
+  });
+
+  it('standardises as the model was trained', async () => {
+    const on = await stage();
+    const task = on.coordinator.addTask({ name: 'scaled' });
+    await on.coordinator.publishModel(task, linear, parameters, { mean: [1, 2], std: [2, 0], clip: 4 });
+    const { chorale } = singer(on, 'a', { sources });
+    await chorale.consent.grant(['scoring']);
+    chorale.track('pair', { a: 3, b: 4 });
+    await chorale.refresh();
+    expect(chorale.score('scaled').value).toBe(predict(linear, parameters, Float32Array.of(1, 0))[0]);
+  });
+
+  it('is missing with a reason: no consent, no model, nothing known, a source that fails', async () => {
+    const on = await stage();
+    const failing = {
+      'pairs/1': {
+        examples: pairs,
+        current: () => {
+          throw new Error('app');
+        },
+      },
+    };
+    const { chorale, name } = await scored(on, { sources: failing });
+    expect(chorale.score(name)).toEqual({ value: undefined, modelVersion: undefined, reason: 'ERROR' });
+    expect(chorale.score('unknown')).toEqual({ value: undefined, modelVersion: undefined, reason: 'DEFAULT' });
+    await chorale.consent.withdraw(['scoring']);
+    expect(chorale.score(name)).toEqual({ value: undefined, modelVersion: undefined, reason: 'CONSENT_MISSING' });
+    const quiet = singer(on, 'b', { sources });
+    await quiet.chorale.consent.grant(['scoring']);
+    await quiet.chorale.refresh();
+    expect(quiet.chorale.score(name)).toEqual({ value: undefined, modelVersion: 1, reason: 'DEFAULT' });
+  });
+
+  it('never comes from a model that the pinned coordinator has not signed', async () => {
+    const on = await stage();
+    const task = on.coordinator.addTask({ name: 'forged' });
+    const model = await on.coordinator.publishModel(task, linear, parameters);
+    model.manifest.version = 99;
+    const { chorale, errors } = singer(on, 'a', { sources });
+    await chorale.consent.grant(['scoring']);
+    chorale.track('pair', { a: 3, b: 4 });
+    await chorale.refresh();
+    expect(chorale.score('forged').reason).toBe('DEFAULT');
+    expect(errors.map(({ code }) => code)).toEqual(['unauthorized']);
+  });
+
+  it('nor from other parameters than the manifest names', async () => {
+    const on = await stage();
+    const task = on.coordinator.addTask({ name: 'swapped' });
+    const model = await on.coordinator.publishModel(task, linear, parameters);
+    model.parameters[0]! ^= 1;
+    const { chorale, errors } = singer(on, 'a', { sources });
+    await chorale.consent.grant(['scoring']);
+    await chorale.refresh();
+    expect(chorale.score('swapped').modelVersion).toBeUndefined();
+    expect(errors.map(({ code }) => code)).toEqual(['invalid-input']);
+  });
+});
+
+describe('a coordinator with another root key', () => {
+  it('gets nothing: neither an enrolment nor a model is taken from it', async () => {
+    const on = await stage();
+    on.coordinator.addTask();
+    const other = await FakeCoordinator.open({ clock: on.clock, random: on.random.fork('other'), crypto: on.crypto });
+    const { chorale, errors } = singer(on, 'a', { coordinatorKey: other.rootKey });
+    await chorale.consent.grant(['training', 'scoring']);
+    await chorale.refresh();
+    expect(errors.map(({ code }) => code)).toEqual(['unauthorized']);
+    expect(on.coordinator.requests.map(({ path }) => path)).toEqual(['/api/v1/keys']);
+  });
+});
+
+describe('the person', () => {
+  it('can take everything along, and what is secret stays out of it', async () => {
+    const on = await stage();
+    on.coordinator.addTask();
+    const { chorale, disk } = singer(on, 'a');
+    await chorale.consent.grant(['training']);
+    chorale.identify('person-1');
+    chorale.track('pair', { a: 1, b: 2 });
+    await chorale.refresh();
+    const all = await chorale.privacy.export();
+    expect(all).toMatchObject({
+      person: 'person-1',
+      consent: { training: 'granted' },
+      events: [{ name: 'pair', properties: { a: 1, b: 2 } }],
+      receipts: [{}],
+      identities: [{}],
+    });
+    const [identity] = disk.range({ from: 'identity/', to: 'identity0' });
+    const { secretKey } = JSON.parse(new TextDecoder().decode(identity!.value)) as { secretKey: string };
+    expect(JSON.stringify(all)).not.toContain(secretKey);
+  });
+
+  it('never appears in what is sent', async () => {
+    const on = await stage();
+    on.coordinator.addTask();
+    const { chorale } = singer(on, 'a');
+    await chorale.consent.grant(['training', 'scoring']);
+    chorale.identify('person-1');
+    chorale.track('a very private thing', { place: 'somewhere secret' });
+    await chorale.refresh();
+    await settled(on);
+    const sent = JSON.stringify([on.coordinator.requests, on.coordinator.heard]);
+    for (const secret of ['person-1', 'very private', 'somewhere']) expect(sent).not.toContain(secret);
+    expect(sent).toContain('check-in');
+  });
+
+  it('can have everything deleted, and the coordinator hears of the withdrawal', async () => {
+    const on = await stage();
+    on.coordinator.addTask();
+    const { chorale, disk } = singer(on, 'a');
+    await chorale.consent.grant(['training']);
+    chorale.identify('person-1');
+    chorale.track('pair', { a: 1, b: 2 });
+    await chorale.refresh();
+    expect(await on.clock.run(chorale.privacy.erase())).toBe(true);
+    await settled(on);
+    expect(keysOf(disk)).toEqual([]);
+    expect(on.coordinator.consents).toHaveLength(1);
+    expect(chorale.consent.state().training).toBe('unknown');
+    expect((await chorale.privacy.export()).events).toEqual([]);
+    expect(on.coordinator.waiting).toBe(0);
+  });
+
+  it('has everything deleted also while the coordinator is away', async () => {
+    const on = await stage();
+    on.coordinator.addTask();
+    const { chorale, disk } = singer(on, 'a');
+    await chorale.consent.grant(['training']);
+    chorale.track('pair', { a: 1, b: 2 });
+    await chorale.refresh();
+    on.coordinator.isReachable = false;
+    expect(await on.clock.run(chorale.privacy.erase())).toBe(false);
+    expect(keysOf(disk)).toEqual([]);
+  });
+
+  it('is not mixed up with the next one who signs in', async () => {
+    const on = await stage();
+    const { chorale, disk } = singer(on, 'a');
+    await chorale.consent.grant(['training']);
+    chorale.identify('person-1');
+    chorale.track('pair', { a: 1, b: 2 });
+    chorale.identify('person-2');
+    await settled(on);
+    expect((await chorale.privacy.export()).events).toEqual([]);
+    expect(textOf(disk)).not.toContain('person-1');
+    expect(textOf(disk)).toContain('person-2');
+  });
+});
+
+describe('a hot path', () => {
+  it('never throws: bad events, a closed client, a store that refuses', async () => {
+    const on = await stage();
+    const { chorale, errors } = singer(on, 'a', { ports: { store: memoryStore({ refuses: () => true }) } });
+    expect(await on.clock.run(chorale.ready())).toBe(true);
+    chorale.track('x'.repeat(1000), {});
+    chorale.track('pair', { deep: { deeper: { deepest: 1 } } } as never);
+    chorale.track('pair', {}, { at: Number.NaN });
+    await chorale.consent.grant(['training']);
+    chorale.track('pair', { a: 1 });
+    await settled(on);
+    const codes = new Set(errors.map(({ code }) => code));
+    expect([...codes].sort()).toEqual(['invalid-input', 'store-unavailable']);
+    await chorale.close();
+    chorale.track('pair', { a: 1 });
+    expect(chorale.score('x').reason).toBe('CONSENT_MISSING');
+  });
+
+  it('does no I/O of its own: tracking returns before the store is asked for anything', async () => {
+    const on = await stage();
+    let asked = 0;
+    const store = memoryStore({
+      refuses: () => {
+        asked += 1;
+        return false;
+      },
+    });
+    const { chorale } = singer(on, 'a', { ports: { store } });
+    await chorale.consent.grant(['training']);
+    await settled(on);
+    asked = 0;
+    for (let i = 0; i < 100; i++) chorale.track('pair', { a: i, b: 1 });
+    expect(asked).toBe(0);
+    await settled(on);
+    expect(asked).toBe(1);
+  });
+
+  it('lets the app redact or drop an event before it is kept', async () => {
+    const on = await stage();
+    const beforeStore: NonNullable<ChoraleOptions['beforeStore']> = (event) =>
+      event.name === 'secret' ? undefined : { ...event, properties: {} };
+    const { chorale } = singer(on, 'a', { beforeStore });
+    await chorale.consent.grant(['training']);
+    chorale.track('secret', { a: 1 });
+    chorale.track('pair', { a: 1 });
+    expect((await chorale.privacy.export()).events).toMatchObject([{ name: 'pair', properties: {} }]);
+  });
+
+  it('is not stopped by a listener of the app that throws', async () => {
+    const on = await stage();
+    const { chorale } = singer(on, 'a');
+    const heard: string[] = [];
+    chorale.on('consent', () => {
+      throw new Error('app');
+    });
+    chorale.on('consent', ({ training }) => heard.push(training));
+    await chorale.consent.grant(['training']);
+    expect(heard).toContain('granted');
+  });
+});
+
+describe('readiness', () => {
+  it('is told once, and a coordinator that does not answer delays it no longer than asked', async () => {
+    const on = await stage();
+    const { chorale } = singer(on, 'a', {
+      training: { autoStart: true },
+      ports: { fetch: () => new Promise<Response>(() => {}) },
+    });
+    let told = 0;
+    chorale.on('ready', () => {
+      told += 1;
+    });
+    expect(await on.clock.run(chorale.ready({ timeoutMs: 500 }))).toBe(false);
+    expect(told).toBe(0);
+    const quick = singer(on, 'b', { training: { autoStart: true } });
+    quick.chorale.on('ready', () => {
+      told += 1;
+    });
+    expect(await on.clock.run(quick.chorale.ready())).toBe(true);
+    expect(await on.clock.run(quick.chorale.ready())).toBe(true);
+    expect(told).toBe(1);
+  });
+
+  it('of a client without storage starts nothing: a server that draws pages is no device', async () => {
+    const on = await stage();
+    on.coordinator.addTask();
+    const requests = on.coordinator.requests.length;
+    createClient({
+      clientKey: `pk_${'a'.repeat(22)}`,
+      host: 'https://learn.example.com',
+      coordinatorKey: on.coordinator.rootKey,
+      defaults: '2026-11-23',
+      ports: { clock: on.clock, fetch: on.coordinator.fetch },
+    });
+    await on.clock.advance(3_600_000);
+    expect(on.coordinator.requests).toHaveLength(requests);
+  });
+
+  it('looks again by itself, and finds the task that follows a finished one', async () => {
+    const on = await stage();
+    const first = on.coordinator.addTask({ name: 'first' });
+    const { chorale } = singer(on, 'a', { training: { autoStart: true } });
+    await chorale.consent.grant(['training']);
+    await on.clock.runUntil(() => on.coordinator.waiting === 1, { limitMs: 10_000 });
+    on.coordinator.changeTask(first, { state: 'done' });
+    const second = on.coordinator.addTask({ name: 'second' });
+    on.coordinator.push({ name: 'pace', header: { reason: 'task-done' } });
+    await on.clock.runUntil(() => on.coordinator.waiting === 2, { limitMs: 10_000 });
+    const { identities } = await chorale.privacy.export();
+    expect(identities.map(({ task }) => task)).toContain(second);
+  });
+});
