@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { nodeCrypto } from '../adapters/node-crypto.ts';
 import { type Bytes, bytes } from '../bytes.ts';
 import { sha256 } from '../crypto/index.ts';
-import type { DeviceId } from '../ids.ts';
+import { type DeviceId, deviceIdFromBytes } from '../ids.ts';
 import {
   bitmapOf,
   cohortOf,
@@ -27,12 +27,20 @@ import {
   type TurnOptions,
   tell,
 } from '../testing/secagg-lockstep.ts';
-import { certifyText, maskersHash, survivorsHash } from './context.ts';
+import { advertiseText, certifyText, maskersHash, survivorsHash } from './context.ts';
 import { type CommitteeSignature, encodeSharers, encodeShares } from './down-messages.ts';
 import type { DeviceFloors } from './floors.ts';
 import { decodeHeader, type RosterHeader } from './header.ts';
 import type { DownMessage } from './messages.ts';
-import { type Advertisement, advertisementBytes, decodeAdvertisement, encodeLeaf, neighboursOf } from './roster.ts';
+import {
+  type Advertisement,
+  advertisementBytes,
+  decodeAdvertisement,
+  encodeLeaf,
+  neighboursOf,
+  planHashOf,
+  rosterRoot,
+} from './roster.ts';
 import { weakestWindow } from './survivors.ts';
 import { type Deal, dealtTo, decodeDeal, decodeMaskedInput, neighbourBitmap } from './up-messages.ts';
 
@@ -519,60 +527,84 @@ describe('a roster', () => {
     expectRefused(settled, 'bad-signature');
   });
 
+  /** A device of the adversary's: its leaf may be anything, and is signed and credentialed. */
+  async function colluder(
+    entry: Advertisement,
+    lab: Lab,
+    leaf: Partial<Advertisement['leaf']>,
+  ): Promise<Advertisement> {
+    const leafBytes = encodeLeaf({ ...entry.leaf, ...leaf });
+    const { secretKey } = identityOf(lab, deviceIdFromBytes(entry.leaf.deviceId));
+    const signature = await signWith(provider, secretKey, advertiseText(planHashOf(lab.planBytes), leafBytes));
+    return { ...entry, leaf: { ...entry.leaf, ...leaf }, leafBytes, signature };
+  }
+  /** The last entry that is not the device's own. */
+  const lastOther = (entries: readonly Advertisement[], lab: Lab) =>
+    entries.findLastIndex((entry) => !isOwn(entry, lab));
+  const isOwn = ({ leaf }: Advertisement, lab: Lab) => deviceIdFromBytes(leaf.deviceId) === lab.ids[0];
+
+  const leaves: { name: string; leaf: (victim: Advertisement['leaf']) => Partial<Advertisement['leaf']> }[] = [
+    { name: 'one mask key twice', leaf: ({ maskKey }) => ({ maskKey }) },
+    { name: 'one channel key twice', leaf: ({ channelKey }) => ({ channelKey }) },
+    { name: 'a channel key that is another’s mask key', leaf: ({ maskKey }) => ({ channelKey: maskKey }) },
+    { name: 'a small-order mask key', leaf: () => ({ maskKey: bytes(32) }) },
+    { name: 'a mask key that is not canonical', leaf: () => ({ maskKey: bytes(32).fill(255) }) },
+    { name: 'a small-order channel key', leaf: () => ({ channelKey: bytes(32) }) },
+    { name: 'an id of its own choice', leaf: () => ({ deviceId: bytes(16).fill(254) }) },
+  ];
+  it.each(leaves)('with $name is refused whole, although it is signed', async ({ leaf }) => {
+    const settled = await answerTo(async (honest, lab) => {
+      const index = lastOther(honest.advertisements, lab);
+      const victim = honest.advertisements[index === 0 ? 1 : 0]!;
+      const forged = await colluder(honest.advertisements[index]!, lab, leaf(victim.leaf));
+      const { advertisements, rosterRoot: root } = inOrder(honest.advertisements.with(index, forged));
+      return forgeRoster(provider, lab, advertisements, { ...honest.header, rosterRoot: root });
+    });
+    expectRefused(settled, 'bad-signature');
+  });
+
   type Entries = readonly Advertisement[];
+  const cases: { name: string; change: (entries: Entries, lab: Lab) => Entries }[] = [
+    {
+      name: 'one device twice',
+      change: (entries, lab) => entries.with(lastOther(entries, lab), entries[lastOther(entries, lab) - 1]!),
+    },
+    { name: 'another order', change: (entries) => entries.toReversed() },
+    {
+      name: 'a leaf that its device did not sign',
+      change: (entries, lab) => replace(entries, lab, (entry) => changed(entry, { commitment: bytes(32).fill(1) })),
+    },
+    {
+      name: 'a credential of another day',
+      change: (entries, lab) =>
+        replace(entries, lab, (entry) => ({
+          ...entry,
+          credential: entry.credential.map((b, i) => b ^ (i === 3 ? 1 : 0)),
+        })),
+    },
+    {
+      name: 'another leaf of the device itself',
+      change: (entries, lab) =>
+        entries.map((entry) => (isOwn(entry, lab) ? changed(entry, { commitment: bytes(32).fill(1) }) : entry)),
+    },
+    {
+      name: 'everyone but the device itself',
+      change: (entries, lab) => entries.filter((entry) => !isOwn(entry, lab)),
+    },
+  ];
   const changed = (entry: Advertisement, leaf: Partial<Advertisement['leaf']>): Advertisement => {
     const next = { ...entry.leaf, ...leaf };
     return { ...entry, leaf: next, leafBytes: encodeLeaf(next) };
   };
-  const replaceLast = (entries: Entries, change: (last: Advertisement) => Advertisement): Entries => [
-    ...entries.slice(0, 9),
-    change(entries[9]!),
-  ];
-  const cases: { name: string; change: (entries: Entries, lab: Lab) => Entries }[] = [
-    { name: 'one device twice', change: (entries) => [...entries.slice(0, 9), entries[8]!] },
-    {
-      name: 'one mask key twice',
-      change: (e) => replaceLast(e, (last) => changed(last, { maskKey: e[0]!.leaf.maskKey })),
-    },
-    {
-      name: 'a channel key that is a mask key',
-      change: (e) => replaceLast(e, (last) => changed(last, { channelKey: e[0]!.leaf.maskKey })),
-    },
-    { name: 'a small-order key', change: (e) => replaceLast(e, (last) => changed(last, { maskKey: bytes(32) })) },
-    {
-      name: 'a key that is not canonical',
-      change: (e) => replaceLast(e, (last) => changed(last, { channelKey: bytes(32).fill(255) })),
-    },
-    {
-      name: 'an invented device',
-      change: (e) => replaceLast(e, (last) => changed(last, { deviceId: bytes(16).fill(254) })),
-    },
-    {
-      name: 'a leaf that its device did not sign',
-      change: (e) => replaceLast(e, (last) => changed(last, { commitment: bytes(32).fill(1) })),
-    },
-    {
-      name: 'a credential of another day',
-      change: (e) =>
-        replaceLast(e, (last) => ({ ...last, credential: last.credential.map((b, i) => (i === 3 ? b ^ 1 : b)) })),
-    },
-    {
-      name: 'another leaf of the device itself',
-      change: (e, lab) =>
-        e.map((entry) =>
-          entry.leaf.deviceId.join() === identityOf(lab, lab.ids[0]!).deviceId.join()
-            ? changed(entry, { commitment: bytes(32).fill(1) })
-            : entry,
-        ),
-    },
-    { name: 'another order', change: (entries) => entries.toReversed() },
-  ];
-  it.each(cases)('with $name is refused whole, and nothing is dealt', async ({ name, change }) => {
+  const replace = (entries: Entries, lab: Lab, change: (entry: Advertisement) => Advertisement): Entries =>
+    entries.with(lastOther(entries, lab), change(entries[lastOther(entries, lab)]!));
+  it.each(cases)('with $name is refused whole, and nothing is dealt', async ({ change }) => {
     const settled = await answerTo((honest, lab) => {
       const entries = change(honest.advertisements, lab);
-      const { rosterRoot, advertisements } = inOrder(entries);
-      const isOrdered = name !== 'another order';
-      return forgeRoster(provider, lab, isOrdered ? advertisements : entries, { ...honest.header, rosterRoot });
+      const numbers = { devices: entries.length, roundDevices: entries.length };
+      const complete = entries.length < 10 ? { neighbours: 8, committee: 9, minSurvivors: 7 } : {};
+      const header = { ...honest.header, ...numbers, ...complete, rosterRoot: rosterRoot(entries) };
+      return forgeRoster(provider, lab, entries, header);
     });
     expectRefused(settled, 'bad-signature');
   });
