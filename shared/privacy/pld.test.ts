@@ -7,7 +7,7 @@ import { outputAt, type SampledGaussian } from './sampled-gaussian.ts';
 import { leastWhere } from './search.ts';
 
 /** ε of a single step in closed form: an attacker looks on which side of one output it fell. */
-function epsilonOfOneStep(step: SampledGaussian, delta: number): number {
+function epsilonOfOneStep(step: SampledGaussian, delta: number, direction: 'remove' | 'add'): number {
   const { samplingRate: q, noiseMultiplier: z } = step;
   const beyond = (x: number) => {
     const without = normalCdf(-x / z);
@@ -21,7 +21,8 @@ function epsilonOfOneStep(step: SampledGaussian, delta: number): number {
     const tail = beyond(outputAt(-epsilon, step));
     return 1 - tail.without - Math.exp(epsilon) * (1 - tail.withDevice);
   };
-  const keeps = (epsilon: number) => Math.max(removed(epsilon), added(epsilon)) <= delta;
+  const spent = { remove: removed, add: added }[direction];
+  const keeps = (epsilon: number) => spent(epsilon) <= delta;
   return leastWhere(keeps, { low: 0, high: 0.1, tolerance: 1e-12 });
 }
 
@@ -31,10 +32,21 @@ describe('the bound', () => {
     { samplingRate: 0.01, noiseMultiplier: 0.6, delta: 1e-6 },
     { samplingRate: 0.9, noiseMultiplier: 3, delta: 1e-8 },
   ])('of one step lies on its closed form, never below: q = $samplingRate', ({ delta, ...step }) => {
-    const exact = epsilonOfOneStep(step, delta);
-    const bound = pldEpsilon({ ...step, steps: 1 }, delta);
-    expect(bound).toBeGreaterThanOrEqual(exact - 1e-12);
-    expect(bound).toBeLessThan(exact + 1e-5);
+    for (const direction of ['remove', 'add'] as const) {
+      const exact = epsilonOfOneStep(step, delta, direction);
+      const bound = pldEpsilon({ ...step, steps: 1 }, delta, { directions: [direction] });
+      expect(bound, direction).toBeGreaterThanOrEqual(exact - 1e-12);
+      expect(bound, direction).toBeLessThan(exact + 3e-5);
+    }
+  });
+
+  it('is the greater of a removed and an added device', () => {
+    const process = { samplingRate: 0.3, noiseMultiplier: 1, steps: 5 };
+    const [remove, add] = (['remove', 'add'] as const).map((direction) =>
+      pldEpsilon(process, 1e-5, { directions: [direction] }),
+    );
+    expect(remove).toBeGreaterThan(add!);
+    expect(pldEpsilon(process, 1e-5)).toBe(remove);
   });
 
   it('of a sure participant lies on the exact Gaussian, for much and little noise', () => {

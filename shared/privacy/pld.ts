@@ -18,7 +18,12 @@ export type PldOptions = {
   readonly rounding?: 'up' | 'nearest';
   /** Distance of the grid's losses; chosen for the process unless given. */
   readonly width?: number;
+  /** Whether the neighbour lacks the device or has one more; both unless given, and the greater ε counts. */
+  readonly directions?: readonly Direction[];
 };
+
+const bothDirections = ['remove', 'add'] as const;
+type Direction = (typeof bothDirections)[number];
 
 /** Share of δ that may hide in what is cut off, and is added to it. */
 const cutShare = 1e-6;
@@ -35,6 +40,7 @@ export function pldEpsilon(process: Process, delta: number, options: PldOptions 
   checkProcess(process);
   checkDelta(delta);
   check(delta >= leastDelta, 'loss distributions are precise down to a delta of 1e-10: choose rdp or zcdp below');
+  const { directions = bothDirections } = options;
   const cut = cutShare * delta;
   const windows = directions.map((direction) => windowOf(process, direction, cut));
   const width = options.width ?? widthFor(process, windows);
@@ -43,9 +49,6 @@ export function pldEpsilon(process: Process, delta: number, options: PldOptions 
     ...directions.map((direction, i) => epsilonIn(direction, { process, delta, masses, window: windows[i]! })),
   );
 }
-
-const directions = ['remove', 'add'] as const;
-type Direction = (typeof directions)[number];
 
 /** Losses of all steps together that can matter. */
 type Window = { readonly low: number; readonly high: number };
