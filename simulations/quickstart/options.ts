@@ -14,6 +14,7 @@ export type QuickstartOptions = {
 
 /** The smallest training cohort that a device's own floor allows. */
 const minCohort = 32;
+const mostInCohort = 1024;
 const invitedPerPlace = 1.3;
 
 /** Exits with 2 on wrong usage. */
@@ -28,7 +29,7 @@ export function parseOptions(arguments_: readonly string[]): QuickstartOptions {
     .option(
       '--cohort <count>',
       'devices summed together (default: min(100, devices / 1.3))',
-      wholeNumber(minCohort, 1024),
+      wholeNumber(minCohort, mostInCohort),
     )
     .option('--rounds <count>', 'training rounds', wholeNumber(1, 500), 12)
     .addOption(
@@ -42,13 +43,18 @@ export function parseOptions(arguments_: readonly string[]): QuickstartOptions {
     });
   program.parse([...arguments_], { from: 'user' });
   const options = program.opts<Omit<QuickstartOptions, 'cohort'> & { cohort?: number }>();
-  const largest = Math.floor(options.devices / invitedPerPlace);
+  const largest = largestCohort(options.devices);
   const cohort = options.cohort ?? Math.min(100, largest);
   if (cohort > largest)
     program.error(
       `error: a cohort of ${cohort} invites ${Math.ceil(cohort * invitedPerPlace)} devices; raise --devices.`,
     );
   return { ...options, cohort };
+}
+
+/** The coordinator invites more devices than a cohort has places. */
+export function largestCohort(devices: number): number {
+  return Math.min(mostInCohort, Math.floor(devices / invitedPerPlace));
 }
 
 function wholeNumber(least: number, greatest: number) {

@@ -46,7 +46,10 @@ export async function runTask(
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
   await joining;
-  return { task: await operator.task(id), rounds: await operator.rounds(id) };
+  const rounds = await operator.rounds(id);
+  for (const { number, state, reason } of rounds)
+    if (state === 'abandoned') progress.say(`  ${name}: round ${number} was abandoned (${reason}) and tried again`);
+  return { task: await operator.task(id), rounds };
 }
 
 export function committedOf(rounds: readonly RoundView[]): RoundView[] {

@@ -63,7 +63,7 @@ export async function runQuickstart(options: QuickstartOptions, stage: Stage): P
   say(`Coordinator ${url}, a process of its own; its status page is there while this runs`);
 
   const { hosts, failures } = await startDevices(customers, directory, coordinator, stage);
-  const setting: Setting = { cohort: options.cohort, rounds: options.rounds, ...task };
+  const setting: Setting = { devices: options.devices, cohort: options.cohort, rounds: options.rounds, ...task };
   const run = (name: string, newTask: NewTask, rounds: number, silentRound?: number) =>
     runTask({ name, newTask, rounds, silentRound }, { operator, hosts, progress, log: coordinator.log, failures });
 

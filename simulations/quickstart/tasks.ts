@@ -5,8 +5,10 @@ import { type MomentsState, standardizationOfMoments } from '@chorale/shared/alg
 import { type ExampleQuery, encodedBounds, transactions1 } from '@chorale/shared/features';
 import type { ModelManifest, NewTask } from '@chorale/shared/wire';
 import { logisticSpec } from '../baselines/index.ts';
+import { largestCohort } from './options.ts';
 
 export type Setting = {
+  readonly devices: number;
   readonly cohort: number;
   readonly rounds: number;
   readonly train: ExampleQuery;
@@ -51,7 +53,8 @@ export function momentsTask(setting: Setting): NewTask {
     algorithm: 'moments/1',
     config: { bounds: { lower: bounds.map(({ lo }) => lo), upper: bounds.map(({ hi }) => hi) }, maxRows },
     examples: setting.train,
-    cohort: cohortOf(setting),
+    // As many as can be invited: a few unusual customers weigh heavily on the spread of a small sample.
+    cohort: { ...cohortOf(setting), size: largestCohort(setting.devices), minSize: setting.cohort },
     limits,
   };
 }

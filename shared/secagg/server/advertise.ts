@@ -57,7 +57,8 @@ export function closeGathering(round: Round, phase: Gathering): Step {
   return compute(round, { do: 'verifyMany', signatures }, (later, { valid }) => {
     const bad = fresh.filter((_, i) => !valid[2 * i] || !valid[2 * i + 1]).map(([device]) => device);
     const cleaned = withdrawAll(later, bad);
-    if (isGathered(cleaned) || cleaned.now >= phase.deadline) return makeRoster(cleaned);
+    const isOverdue = cleaned.now >= phase.deadline;
+    if (isGathered(cleaned) || isOverdue) return makeRoster(cleaned, isOverdue);
     const verified = new Set(cleaned.advertised.keys());
     return [{ round: cleaned, phase: { ...phase, verified } }, [{ do: 'wake', at: phase.deadline }]];
   });
@@ -70,11 +71,17 @@ export function withdrawAll(round: Round, devices: readonly DeviceId[]): Round {
   return { ...round, advertised, withdrawn: new Set([...round.withdrawn, ...devices]) };
 }
 
-function makeRoster(round: Round): Step {
+/** Invited devices that left or kept silent; those for whom the roster filled too early did neither. */
+function countLost({ setup, advertised, disconnected, withdrawn }: Round, isOverdue: boolean): number {
+  const absent = setup.invited.filter((device) => !advertised.has(device));
+  return absent.filter((device) => isOverdue || disconnected.has(device) || withdrawn.has(device)).length;
+}
+
+function makeRoster(round: Round, isOverdue: boolean): Step {
   const { setup, advertised } = round;
+  const lost = countLost(round, isOverdue);
   const advertisements = [...advertised.values()].toSorted((a, b) => compare(a.leaf.deviceId, b.leaf.deviceId));
-  const expected = Math.min(setup.cohort, setup.invited.length);
-  const counted = count(round, 'advertised', advertisements.length, expected);
+  const counted = count(round, 'advertised', advertisements.length, advertisements.length + lost);
   if (advertisements.length < setup.plan.minDevices) return abandon(counted, 'too-few-devices');
   const parameters = parametersFor(counted, advertisements.length);
   return parameters ? signHeader(counted, advertisements, parameters) : abandon(counted, 'no-parameters');
