@@ -5,5 +5,5 @@ export { type Config, type LimitConfig, type RoundConfig, readConfig } from './c
 export type { Log } from './events.ts';
 export { type RunningCoordinator, type StartOptions, startCoordinator } from './main.ts';
 export type { Link, LinkSession } from './realtime/link.ts';
-export type { Moment } from './rounds/task-rounds.ts';
+export type { Moment } from './rounds/open-round.ts';
 export type { Task } from './tasks/task.ts';

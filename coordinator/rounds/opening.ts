@@ -14,6 +14,7 @@ import { makePlan } from './plan.ts';
 import type { Rounds } from './rounds.ts';
 
 export type OpenedRound = {
+  readonly algorithm: string;
   readonly record: RoundView;
   readonly learning: Learning;
   readonly encoding: Encoding<string>;
@@ -54,5 +55,5 @@ export async function openRound(
     planKeyCertificate: await keyring.certificateFor([task.id]),
     broadcast: broadcast.length <= inlineBroadcastBytes ? broadcast : undefined,
   });
-  return { record, learning, encoding, invited, plan, planBytes, bundle };
+  return { algorithm: task.algorithm, record, learning, encoding, invited, plan, planBytes, bundle };
 }

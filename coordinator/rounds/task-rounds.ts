@@ -1,48 +1,26 @@
-/** The rounds of one task, one after the other: who waits, when the next one opens, and what becomes of it. */
+/** The rounds of one task, one after the other: who waits, and when the next one opens. */
 
-import { ChoraleError, type DeviceId, type Instant, type Packet, type Reply } from '@chorale/shared';
-import type { ServerOutcome, UpMessage } from '@chorale/shared/secagg';
+import { ChoraleError, type DeviceId, type Instant, type Reply } from '@chorale/shared';
+import type { UpMessage } from '@chorale/shared/secagg';
 import type { paceHeader } from '@chorale/shared/wire';
 import type * as z from 'zod';
 import type { RoundConfig } from '../config.ts';
-import type { Models } from '../models/models.ts';
 import type { Task } from '../tasks/task.ts';
-import type { Tasks } from '../tasks/tasks.ts';
-import { abandonRound, type Committed, commitRound, figuresOf } from './commit.ts';
-import { RoundEngine, roundOver } from './engine.ts';
+import { roundOver } from './engine.ts';
 import { Lobby } from './lobby.ts';
+import { OpenRound, type OpenRoundParts } from './open-round.ts';
 import { type OpenedRound, type OpeningParts, openRound } from './opening.ts';
 import { dayOf, notBeforeAfter, startAt } from './pacing.ts';
-import type { Candidate } from './selection.ts';
-import { invitationCount, selectDevices } from './selection.ts';
-import { serverSetup } from './setup.ts';
+import { type Candidate, invitationCount, selectDevices } from './selection.ts';
 
-/** What a test or the laboratory may watch; the moments at which a coordinator might be killed. */
-export type Moment = {
-  readonly task: string;
-  readonly round: bigint;
-  readonly at: 'reserved' | 'committing' | 'committed' | `sent ${string}`;
-};
-
-export type TaskRoundsParts = OpeningParts & {
-  readonly tasks: Tasks;
-  readonly models: Models;
-  readonly config: RoundConfig;
-  readonly devices: { push(device: DeviceId, packet: Packet): void; isConnected(device: DeviceId): boolean };
-  readonly onMoment: (moment: Moment) => void;
-};
-
-type OpenRound = {
-  readonly opened: OpenedRound;
-  readonly engine: RoundEngine;
-  readonly members: ReadonlySet<DeviceId>;
-};
+export type TaskRoundsParts = OpeningParts & OpenRoundParts & { readonly config: RoundConfig };
 
 export class TaskRounds {
   readonly #parts: TaskRoundsParts;
   readonly #lobby: Lobby;
   #task: Task;
   #open: OpenRound | undefined;
+  /** The round under way, from selection to its record. */
   #work: Promise<void> | undefined;
   #notBefore: Instant;
   #cancelStart: () => void = () => {};
@@ -64,54 +42,51 @@ export class TaskRounds {
     return this.#lobby.size;
   }
 
-  get openRound(): OpenedRound | undefined {
-    return this.#open?.opened;
-  }
-
-  /** The device offers itself. One that comes with no memory of the open round has left it. */
+  /** The device offers itself. One that has claimed the open round and still checks in has lost its memory of it. */
   checkIn(candidate: Candidate, lastRound: bigint | undefined): void {
     const { device } = candidate;
-    const open = this.#open?.members.has(device) ? this.#open : undefined;
+    const open = this.#openWith(device);
     if (this.#task.state !== 'running') {
-      this.#pace(device, paceReason(this.#task));
-    } else if (open && (lastRound === undefined || lastRound < open.opened.plan.round)) {
-      this.#sendPlan(device, open.opened);
+      this.#pace(device, restReason(this.#task));
+    } else if (open && (lastRound === undefined || lastRound < open.number)) {
+      open.sendPlan(device);
     } else {
-      open?.engine.leave(device);
+      open?.leave(device);
       this.#lobby.enter(candidate, this.#now());
       this.#consider();
     }
   }
 
   async receive(device: DeviceId, round: bigint, message: UpMessage): Promise<Reply> {
-    const open = this.#open;
-    if (open === undefined || open.opened.plan.round !== round) return roundOver;
-    if (!open.members.has(device)) throw new ChoraleError('not-eligible', 'this device was not invited to the round');
-    return open.engine.receive(device, message);
+    if (this.#open?.number !== round) return roundOver;
+    const open = this.#openWith(device);
+    if (!open) throw new ChoraleError('not-eligible', 'this device was not invited to the round');
+    return open.receive(device, message);
   }
 
   /** Takes the device out of the pool and, before unmasking, out of the open round. */
   async withdraw(device: DeviceId): Promise<void> {
     this.#lobby.leave([device], this.#now());
-    const open = this.#open;
-    if (open?.members.has(device)) await open.engine.receive(device, { name: 'withdraw', body: new Uint8Array(0) });
+    this.#consider();
+    await this.#openWith(device)?.withdraw(device);
   }
 
-  /** The device's connection ended. Within a turn it may come back for a moment. */
+  /** The device's connection ended. Unless it said goodbye, it may come back for a moment within a turn. */
   leave(device: DeviceId, isDeliberate: boolean): void {
+    const { ports, config, devices } = this.#parts;
     this.#lobby.leave([device], this.#now());
     this.#consider();
-    const engine = this.#open?.members.has(device) ? this.#open.engine : undefined;
-    const { ports, config, devices } = this.#parts;
-    if (isDeliberate) engine?.leave(device);
-    else if (engine) {
-      ports.clock.wakeAt(ports.clock.now() + config.reconnectMs, () => {
-        if (!devices.isConnected(device)) engine.leave(device);
+    const open = this.#openWith(device);
+    if (open === undefined) return;
+    if (isDeliberate) open.leave(device);
+    else {
+      ports.clock.wakeAt(this.#now() + config.reconnectMs, () => {
+        if (!devices.isConnected(device)) open.leave(device);
       });
     }
   }
 
-  /** After the operator paused or resumed the task. */
+  /** After the operator paused or resumed the task. A round that is open goes on to its end. */
   follow(task: Task): void {
     this.#task = task;
     if (task.state !== 'running') this.#dismiss();
@@ -122,7 +97,7 @@ export class TaskRounds {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#cancelStart();
-    this.#open?.engine.stop();
+    this.#open?.stop();
     await this.#work;
     for (const { device } of this.#lobby.candidates) this.#pace(device, 'draining');
   }
@@ -146,124 +121,55 @@ export class TaskRounds {
   }
 
   async #runRound(): Promise<void> {
-    const { config } = this.#parts;
+    const { config, tasks } = this.#parts;
     // Whatever fails below, the next attempt waits.
     this.#notBefore = this.#now() + config.backOffMs;
-    this.#task = await this.#parts.tasks.get(this.#task.id);
+    this.#task = await tasks.get(this.#task.id);
     if (this.#task.state !== 'running') return this.#dismiss();
-    const candidates = this.#lobby.candidates;
-    const invited = this.#invite(candidates);
-    const opened = await this.#openFor(invited).catch((error: unknown) => {
-      this.#takeBack(candidates, invited);
-      throw error;
-    });
+    const opened = await this.#openNext();
     try {
-      await this.#close(opened, await this.#aggregate(opened));
+      this.#open = new OpenRound(opened, this.#parts);
+      if (this.#isStopped) this.#open.stop();
+      this.#task = await this.#open.finish();
     } finally {
       this.#open = undefined;
     }
-    this.#notBefore = Math.max(
-      notBeforeAfter(this.#task.abandoned, this.#now(), config),
-      this.#now() + this.#task.intervalMs,
-    );
-    // Who is back in the pool already must not be sent resting from there.
-    const away = invited.filter((device) => !this.#lobby.has(device));
-    for (const device of away) this.#pace(device, 'round-over', this.#task.intervalMs);
-    if (this.#task.state !== 'running') this.#dismiss();
+    const pauseEnd = this.#now() + this.#task.intervalMs;
+    this.#notBefore = Math.max(notBeforeAfter(this.#task.abandoned, this.#now(), config), pauseEnd);
+    this.#release(opened.invited);
   }
 
-  #invite(candidates: readonly Candidate[]): readonly DeviceId[] {
-    const { ports, config } = this.#parts;
+  async #openNext(): Promise<OpenedRound> {
+    const { ports, config, tasks } = this.#parts;
+    const { candidates } = this.#lobby;
     const count = invitationCount(this.#task.cohort.size, config.inviteFactor);
     const invited = selectDevices(candidates, { count, today: dayOf(this.#now()), random: ports.random });
     this.#lobby.leave(invited, this.#now());
-    return invited;
-  }
-
-  async #openFor(invited: readonly DeviceId[]): Promise<OpenedRound> {
-    const learning = await this.#parts.tasks.learning(this.#task);
-    return openRound(this.#parts, this.#task, learning, invited);
-  }
-
-  #takeBack(candidates: readonly Candidate[], invited: readonly DeviceId[]): void {
-    const { devices } = this.#parts;
-    const back = candidates.filter(({ device }) => invited.includes(device) && devices.isConnected(device));
-    for (const candidate of back) this.#lobby.enter(candidate, this.#now());
-  }
-
-  async #aggregate(opened: OpenedRound): Promise<ServerOutcome | undefined> {
-    const { ports, keyring, devices } = this.#parts;
-    const { invited, plan } = opened;
-    ports.events.roundOpened(this.#nameOf(opened), invited.length);
-    this.#note(opened, 'reserved');
-    const engine = new RoundEngine({
-      setup: serverSetup(opened, keyring),
-      ports,
-      push: (device, packet) => devices.push(device, packet),
-      onSent: (name) => {
-        ports.events.turnEntered(this.#nameOf(opened), name);
-        this.#note(opened, `sent ${name}`);
-      },
-    });
-    this.#open = { opened, engine, members: new Set(invited) };
-    for (const device of invited) this.#sendPlan(device, opened);
-    this.#note(opened, 'sent plan');
-    for (const device of invited) if (!devices.isConnected(device)) engine.leave(device);
     try {
-      return await engine.outcome;
+      return await openRound(this.#parts, this.#task, await tasks.learning(this.#task), invited);
     } catch (error) {
-      ports.events.defectFound(`round ${plan.round} of ${plan.task}`, error);
-      return undefined;
+      this.#takeBack(candidates.filter(({ device }) => invited.includes(device)));
+      throw error;
     }
   }
 
-  /** Stores what came of the round, and only then tells the devices; after a failed commit it has nothing to tell. */
-  async #close(opened: OpenedRound, outcome: ServerOutcome | undefined): Promise<void> {
-    const { record } = opened;
-    const engine = this.#open?.engine;
-    if (outcome === undefined) {
-      this.#task = await abandonRound(this.#parts, record, { reason: 'a defect ended the round' });
-    } else if (outcome.kind === 'abandoned') {
-      this.#task = await this.#recordAbandoned(opened, outcome);
-      engine?.sayFarewell();
-    } else {
-      const committed = await this.#commit(opened, outcome);
-      this.#task = committed ?? (await abandonRound(this.#parts, record, { reason: 'the commit failed' }));
-      if (committed) engine?.sayFarewell();
-    }
+  #takeBack(candidates: readonly Candidate[]): void {
+    const connected = candidates.filter(({ device }) => this.#parts.devices.isConnected(device));
+    for (const candidate of connected) this.#lobby.enter(candidate, this.#now());
   }
 
-  /** @returns undefined where nothing was written */
-  async #commit(opened: OpenedRound, outcome: Committed): Promise<Task | undefined> {
-    const { events } = this.#parts.ports;
-    this.#note(opened, 'committing');
-    const task = await commitRound(this.#parts, opened, outcome).catch((error: unknown) => {
-      events.defectFound(`commit of round ${opened.record.number} of ${opened.record.task}`, error);
-      return undefined;
-    });
-    if (task === undefined) return undefined;
-    const durationMs = this.#now() - Date.parse(opened.record.openedAt);
-    events.roundCommitted(this.#nameOf(opened), { contributors: outcome.survivors.length, durationMs });
-    this.#note(opened, 'committed');
-    return task;
+  /** After a round: its devices may check in again, but those who have done so already stay where they are. */
+  #release(invited: readonly DeviceId[]): void {
+    const away = invited.filter((device) => !this.#lobby.has(device));
+    if (this.#task.state !== 'running') this.#dismiss(away);
+    else for (const device of away) this.#pace(device, 'round-over', this.#task.intervalMs);
   }
 
-  #recordAbandoned(opened: OpenedRound, outcome: Extract<ServerOutcome, { kind: 'abandoned' }>): Promise<Task> {
-    if (outcome.named.length > 0) this.#parts.ports.events.devicesNamed(this.#nameOf(opened), outcome.named);
-    const reason = `${outcome.reason} at ${outcome.turn}`;
-    return abandonRound(this.#parts, opened.record, { reason, ...figuresOf(outcome) });
-  }
-
-  #sendPlan(device: DeviceId, { plan, bundle }: OpenedRound): void {
-    const header = { round: plan.round.toString(), algorithm: this.#task.algorithm };
-    this.#parts.devices.push(device, { name: 'plan', header, body: bundle });
-  }
-
-  /** Sends everybody who waits away. */
-  #dismiss(): void {
+  /** Sends everybody who waits away, and whom else it concerns. */
+  #dismiss(others: readonly DeviceId[] = []): void {
     const waiting = this.#lobby.candidates.map(({ device }) => device);
     this.#lobby.leave(waiting, this.#now());
-    for (const device of waiting) this.#pace(device, paceReason(this.#task));
+    for (const device of [...waiting, ...others]) this.#pace(device, restReason(this.#task));
   }
 
   #pace(device: DeviceId, reason: PaceReason, checkInAfterMs?: number): void {
@@ -271,12 +177,8 @@ export class TaskRounds {
     this.#parts.devices.push(device, { name: 'pace', header });
   }
 
-  #nameOf({ plan }: OpenedRound) {
-    return { task: plan.task, round: plan.round };
-  }
-
-  #note(opened: OpenedRound, at: Moment['at']): void {
-    this.#parts.onMoment({ ...this.#nameOf(opened), at });
+  #openWith(device: DeviceId): OpenRound | undefined {
+    return this.#open?.has(device) ? this.#open : undefined;
   }
 
   #now(): Instant {
@@ -286,6 +188,6 @@ export class TaskRounds {
 
 type PaceReason = z.infer<typeof paceHeader>['reason'];
 
-function paceReason({ state }: Task): PaceReason {
+function restReason({ state }: Task): PaceReason {
   return state === 'paused' ? 'task-paused' : 'task-done';
 }

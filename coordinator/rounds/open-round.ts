@@ -1,0 +1,155 @@
+/** One round from its plan to its record: devices talk to the machine, and what comes of it is stored. */
+
+import type { DeviceId, Packet, Reply } from '@chorale/shared';
+import type { ServerOutcome, UpMessage } from '@chorale/shared/secagg';
+import type { Keyring } from '../auth/keyring.ts';
+import type { Models } from '../models/models.ts';
+import type { Ports } from '../ports.ts';
+import type { Task } from '../tasks/task.ts';
+import type { Tasks } from '../tasks/tasks.ts';
+import { type Abandoned, abandonRound, type Committed, commitRound, figuresOf, type RoundEndOf } from './commit.ts';
+import { RoundEngine } from './engine.ts';
+import type { OpenedRound } from './opening.ts';
+import { serverSetup } from './setup.ts';
+
+/** What a test or the laboratory may watch: the moments at which a coordinator might be killed. */
+export type Moment = {
+  readonly task: string;
+  readonly round: bigint;
+  readonly at: 'reserved' | 'committing' | 'committed' | `sent ${string}`;
+};
+
+/** Connected devices, as rounds see them. */
+export type Audience = {
+  push(device: DeviceId, packet: Packet): void;
+  isConnected(device: DeviceId): boolean;
+};
+
+export type OpenRoundParts = {
+  readonly ports: Ports;
+  readonly keyring: Keyring;
+  readonly tasks: Tasks;
+  readonly models: Models;
+  readonly devices: Audience;
+  readonly onMoment: (moment: Moment) => void;
+};
+
+export class OpenRound {
+  readonly #parts: OpenRoundParts;
+  readonly #opened: OpenedRound;
+  readonly #members: ReadonlySet<DeviceId>;
+  readonly #engine: RoundEngine;
+
+  /** Sends the plan to everybody who is invited. */
+  constructor(opened: OpenedRound, parts: OpenRoundParts) {
+    const { ports, keyring, devices } = parts;
+    this.#parts = parts;
+    this.#opened = opened;
+    this.#members = new Set(opened.invited);
+    ports.events.roundOpened(this.#name, opened.invited.length);
+    this.#note('reserved');
+    this.#engine = new RoundEngine({
+      ...{ ports, setup: serverSetup(opened, keyring) },
+      push: (device, packet) => devices.push(device, packet),
+      onSent: (name) => {
+        ports.events.turnEntered(this.#name, name);
+        this.#note(`sent ${name}`);
+      },
+    });
+    for (const device of opened.invited) this.sendPlan(device);
+    this.#note('sent plan');
+    for (const device of opened.invited) if (!devices.isConnected(device)) this.#engine.leave(device);
+  }
+
+  get number(): bigint {
+    return this.#opened.plan.round;
+  }
+
+  has(device: DeviceId): boolean {
+    return this.#members.has(device);
+  }
+
+  sendPlan(device: DeviceId): void {
+    const { plan, bundle, algorithm } = this.#opened;
+    const header = { round: plan.round.toString(), algorithm };
+    this.#parts.devices.push(device, { name: 'plan', header, body: bundle });
+  }
+
+  receive(device: DeviceId, message: UpMessage): Promise<Reply> {
+    return this.#engine.receive(device, message);
+  }
+
+  /** Takes the device out of the sum, if its vector is not in it already. */
+  async withdraw(device: DeviceId): Promise<void> {
+    await this.#engine.receive(device, { name: 'withdraw', body: new Uint8Array(0) });
+  }
+
+  /** Nothing waits for the device any more. */
+  leave(device: DeviceId): void {
+    this.#engine.leave(device);
+  }
+
+  stop(): void {
+    this.#engine.stop();
+  }
+
+  /**
+   * Waits for the round's end and stores what came of it; only then are the devices told. After a commit that failed
+   * there is nothing true to tell them.
+   *
+   * @returns the task as it stands afterwards
+   */
+  async finish(): Promise<Task> {
+    const outcome = await this.#outcome();
+    const { record } = this.#opened;
+    if (outcome === undefined) return abandonRound(this.#parts, record, { reason: 'a defect ended the round' });
+    const { leftBeforeRoster } = this.#engine;
+    const task =
+      outcome.kind === 'committed'
+        ? await this.#commit({ outcome, leftBeforeRoster })
+        : await this.#abandon({ outcome, leftBeforeRoster });
+    if (task === undefined) return abandonRound(this.#parts, record, { reason: 'the commit failed' });
+    this.#engine.sayFarewell();
+    return task;
+  }
+
+  /** @returns undefined where a defect broke the round: then nothing of it is used */
+  async #outcome(): Promise<ServerOutcome | undefined> {
+    try {
+      return await this.#engine.outcome;
+    } catch (error) {
+      this.#parts.ports.events.defectFound(`round ${this.number} of ${this.#name.task}`, error);
+      return undefined;
+    }
+  }
+
+  /** @returns undefined where nothing was written */
+  async #commit(end: RoundEndOf<Committed>): Promise<Task | undefined> {
+    const { events, clock } = this.#parts.ports;
+    this.#note('committing');
+    const task = await commitRound(this.#parts, this.#opened, end).catch((error: unknown) => {
+      events.defectFound(`commit of round ${this.number} of ${this.#name.task}`, error);
+      return undefined;
+    });
+    if (task === undefined) return undefined;
+    const durationMs = clock.now() - this.#opened.plan.openedAt;
+    events.roundCommitted(this.#name, { contributors: end.outcome.survivors.length, durationMs });
+    this.#note('committed');
+    return task;
+  }
+
+  #abandon(end: RoundEndOf<Abandoned>): Promise<Task> {
+    const { named, reason, turn } = end.outcome;
+    if (named.length > 0) this.#parts.ports.events.devicesNamed(this.#name, named);
+    return abandonRound(this.#parts, this.#opened.record, { reason: `${reason} at ${turn}`, ...figuresOf(end) });
+  }
+
+  get #name() {
+    const { task, round } = this.#opened.plan;
+    return { task, round };
+  }
+
+  #note(at: Moment['at']): void {
+    this.#parts.onMoment({ ...this.#name, at });
+  }
+}
