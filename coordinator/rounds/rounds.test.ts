@@ -178,6 +178,49 @@ describe('consent', () => {
   });
 });
 
+describe('a turn', () => {
+  it('is closed to a device whose consent ended during the round', async () => {
+    const choir = await openChoir({ seed: 'ends within' });
+    const task = await choir.coordinator.tasks.create(
+      learningTask({ cohort: { ...cohort, size: 6, minSize: 6, dropout: 0.34 } }),
+    );
+    const person = await choir.join(task, { expiresAfterMs: 15_000 });
+    // Somebody silent keeps everybody waiting until the consent has ended.
+    await choir.join(task, { onSend: (_, name) => name !== 'deal' });
+    await joinMany(choir, task, 4);
+    await choir.untilRounds(task, 1);
+    const [round] = await roundsOf(choir, task);
+    expect(person.replies).toContainEqual({
+      to: 'acknowledge',
+      reply: expect.objectContaining({ ok: false, code: 'consent-required' }),
+    });
+    expect(round).toMatchObject({ state: 'committed', contributors: 4 });
+    expect((await choir.coordinator.rounds.transcript(round!.id)).survivors).not.toContain(person.id);
+  });
+});
+
+describe('a coordinator that stops while a round is being opened', () => {
+  it('does not run that round', async () => {
+    let stop: Promise<void> | undefined;
+    const inner = memoryStore();
+    const choir: Choir = await openChoir({
+      seed: 'stops early',
+      store: {
+        ...inner,
+        async batch(writes) {
+          if (writes.some(({ key }) => key.startsWith('round-id/'))) stop = choir.coordinator.stop();
+          await inner.batch(writes);
+        },
+      },
+    });
+    const task = await choir.coordinator.tasks.create(learningTask());
+    await joinMany(choir, task, 5);
+    await choir.clock.runUntil(() => stop !== undefined);
+    await choir.clock.run(stop!, { limitMs: 1000 });
+    expect(await roundsOf(choir, task)).toMatchObject([{ state: 'abandoned' }]);
+  });
+});
+
 describe('a task that is paused', () => {
   it('sends its devices away, and goes on when it is resumed and they come back', async () => {
     const choir = await openChoir({ seed: 'pauses' });
