@@ -34,7 +34,8 @@ const exempt = /(^|\/)(dist|node_modules|assembly)\/|\.test\.ts$|-contract\.ts$|
 const mayTouchTheWorld = /(^|\/)adapters\/|(^|\/)(main|cli)\.ts$|-worker\.ts$/;
 const mayReadEnvironment = /(^|\/)config\.ts$/;
 const mayTrainWithTensors = /^client\/training\/tfjs-[^/]*\.ts$/;
-const mayImportTesting = /^(simulations|shared\/testing)\//;
+/** The laboratory, and what a package keeps for its own tests. */
+const mayImportTesting = /^simulations\/|^[a-z]+\/testing\//;
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -181,6 +182,10 @@ describe('the rules catch', () => {
     expect(breaks('client/a.ts', '@chorale/shared/testing')).toEqual(['testing outside tests and simulations']);
     expect(breaks('client/a.ts', '@chorale/shared/testing/contracts')).toHaveLength(1);
     expect(breaks('shared/index.ts', './testing/index.ts')).toEqual(['testing outside tests and simulations']);
+    expect(breaks('client/testing/stage.ts', '@chorale/shared/testing')).toEqual([]);
+    expect(
+      rulesBrokenBy({ 'client/a.ts': `import './testing/stage.ts';`, 'client/testing/stage.ts': '' }),
+    ).toHaveLength(1);
   });
 
   it('an import of a file that is not there', () => {
@@ -372,7 +377,7 @@ function importRule(path: string, name: string, house: House): string | undefine
     if (target!.split('/')[0] !== own) return 'packages are entered by their doors';
     if (target!.endsWith('.ts') && !house.files.has(target!) && isHeld(target!)) return `${name} is not there`;
   } else return undefined;
-  if (/^shared\/testing\//.test(target!) && !mayImportTesting.test(path))
+  if (/^[a-z]+\/testing\//.test(target!) && !mayImportTesting.test(path))
     return 'testing outside tests and simulations';
   return own === 'shared' ? floorRule(path, target!) : undefined;
 }

@@ -2,8 +2,8 @@ import { newId } from '@chorale/shared';
 import { seededRandom } from '@chorale/shared/testing';
 import { fromProblem, keysView, modelManifest, pageOf, parseInput, problem, taskView } from '@chorale/shared/wire';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type AskOptions, type Live, openLive } from '../testing/adapters/live.ts';
 import { learningTask } from '../testing/choir.ts';
-import { type AskOptions, type Live, openLive } from '../testing/live.ts';
 
 let live: Live;
 beforeAll(async () => {

@@ -5,8 +5,8 @@ import { socketNamespace, socketPath, wireVersion } from '@chorale/shared/wire';
 import { io, type Socket } from 'socket.io-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Task, viewOfTask } from '../tasks/task.ts';
+import { type Live, openLive } from '../testing/adapters/live.ts';
 import { learningTask, provider } from '../testing/choir.ts';
-import { type Live, openLive } from '../testing/live.ts';
 import { ScriptedDevice, type ScriptedDeviceOptions } from '../testing/scripted-device.ts';
 
 let live: Live;

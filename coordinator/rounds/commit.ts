@@ -17,17 +17,10 @@ import { closed, type RoundEnd, writesOf } from './rounds.ts';
 
 export type Committed = Extract<ServerOutcome, { kind: 'committed' }>;
 export type Abandoned = Extract<ServerOutcome, { kind: 'abandoned' }>;
-/** What the machine says of a round, and what only its shell has seen. */
-export type RoundEndOf<Outcome> = { readonly outcome: Outcome; readonly leftBeforeRoster: number };
 type Parts = { readonly ports: Ports; readonly tasks: Tasks; readonly models: Models };
 
 /** @returns the task as it stands after the round; its state, its model and the round's record are durable then */
-export function commitRound(
-  { ports, tasks, models }: Parts,
-  opened: OpenedRound,
-  end: RoundEndOf<Committed>,
-): Promise<Task> {
-  const { outcome } = end;
+export function commitRound({ ports, tasks, models }: Parts, opened: OpenedRound, outcome: Committed): Promise<Task> {
   return tasks.change(opened.record.task, async (before): Promise<TaskChange> => {
     const contributors = outcome.survivors.length;
     const aggregate = decode(outcome.sum, opened.encoding, { contributors, noiseVariance: 0n });
@@ -37,7 +30,7 @@ export function commitRound(
       round: opened.record.id as RoundId,
     };
     const model = published && (await models.prepare(published));
-    const figures = { contributors, ...figuresOf(end), model: model?.manifest.id };
+    const figures = { contributors, ...figuresOf(outcome), model: model?.manifest.id };
     const counted = countCommitted(before, contributors, learning.isDone, learning.summary);
     return {
       task: model ? withModel(counted, model.manifest.id) : counted,
@@ -83,16 +76,12 @@ function countCommitted(before: Task, contributors: number, isDone: boolean, sum
 }
 
 /** What may be said of a round in public: counts. */
-export function figuresOf({
-  outcome: { funnel, droppedByTurn },
-  leftBeforeRoster,
-}: RoundEndOf<ServerOutcome>): Pick<RoundView, 'funnel' | 'droppedByTurn'> {
+export function figuresOf({ funnel, droppedByTurn }: ServerOutcome): Pick<RoundView, 'funnel' | 'droppedByTurn'> {
   const { invited, advertised, dealt, acknowledged, masked, certified, unmasked } = funnel;
   const answered = { advertise: advertised, deal: dealt, acknowledge: acknowledged, 'masked-input': masked };
   return {
     funnel: { invited, answered: { ...answered, certify: certified, unmask: unmasked } },
-    // The machine counts what the roster lacked; who left is said even where the roster filled up with others.
-    droppedByTurn: { ...droppedByTurn, advertise: Math.max(droppedByTurn.advertise, leftBeforeRoster) },
+    droppedByTurn,
   };
 }
 

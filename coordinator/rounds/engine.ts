@@ -30,8 +30,6 @@ export class RoundEngine {
   readonly #round: bigint;
   readonly #unanswered = new Map<string, ((reply: Reply) => void)[]>();
   readonly #sent = new Set<string>();
-  readonly #advertised = new Set<DeviceId>();
-  readonly #leftEarly = new Set<DeviceId>();
   /** The machine's last words: they say how the round ended, so they wait until that is durable. */
   #farewells: (() => void)[] = [];
   #state: ServerState;
@@ -53,23 +51,18 @@ export class RoundEngine {
   }
 
   /** @returns the machine's answer to this message */
-  async receive(device: DeviceId, message: UpMessage): Promise<Reply> {
-    if (this.#isOver) return roundOver;
-    if (message.name === 'withdraw') this.#noteLeaving(device);
-    const reply = await this.#ask(device, message);
-    if (message.name === 'advertise' && reply.ok) this.#noteAdvertised(device);
-    return reply;
+  receive(device: DeviceId, message: UpMessage): Promise<Reply> {
+    if (this.#isOver) return Promise.resolve(roundOver);
+    return new Promise((answer) => {
+      const waiting = this.#unanswered.get(device) ?? [];
+      this.#unanswered.set(device, [...waiting, answer]);
+      this.#step({ on: 'message', now: this.#now(), from: device, message });
+    });
   }
 
   /** The device's connection ended: nothing waits for it any more. */
   leave(device: DeviceId): void {
-    this.#noteLeaving(device);
     this.#step({ on: 'gone', now: this.#now(), device });
-  }
-
-  /** Invited devices that left without advertising. The roster may have filled up with others all the same. */
-  get leftBeforeRoster(): number {
-    return this.#leftEarly.size;
   }
 
   /** Ends the round from outside, such as when the coordinator stops. */
@@ -87,23 +80,6 @@ export class RoundEngine {
   sayFarewell(): void {
     for (const send of this.#farewells) send();
     this.#farewells = [];
-  }
-
-  #ask(device: DeviceId, message: UpMessage): Promise<Reply> {
-    return new Promise((answer) => {
-      const waiting = this.#unanswered.get(device) ?? [];
-      this.#unanswered.set(device, [...waiting, answer]);
-      this.#step({ on: 'message', now: this.#now(), from: device, message });
-    });
-  }
-
-  #noteLeaving(device: DeviceId): void {
-    if (!this.#sent.has('roster') && !this.#advertised.has(device)) this.#leftEarly.add(device);
-  }
-
-  #noteAdvertised(device: DeviceId): void {
-    this.#advertised.add(device);
-    this.#leftEarly.delete(device);
   }
 
   #step(event: ServerEvent): void {

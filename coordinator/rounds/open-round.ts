@@ -7,7 +7,7 @@ import type { Models } from '../models/models.ts';
 import type { Ports } from '../ports.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Tasks } from '../tasks/tasks.ts';
-import { type Abandoned, abandonRound, type Committed, commitRound, figuresOf, type RoundEndOf } from './commit.ts';
+import { type Abandoned, abandonRound, type Committed, commitRound, figuresOf } from './commit.ts';
 import { RoundEngine } from './engine.ts';
 import type { OpenedRound } from './opening.ts';
 import { serverSetup } from './setup.ts';
@@ -103,11 +103,7 @@ export class OpenRound {
     const outcome = await this.#outcome();
     const { record } = this.#opened;
     if (outcome === undefined) return abandonRound(this.#parts, record, { reason: 'a defect ended the round' });
-    const { leftBeforeRoster } = this.#engine;
-    const task =
-      outcome.kind === 'committed'
-        ? await this.#commit({ outcome, leftBeforeRoster })
-        : await this.#abandon({ outcome, leftBeforeRoster });
+    const task = await (outcome.kind === 'committed' ? this.#commit(outcome) : this.#abandon(outcome));
     if (task === undefined) return abandonRound(this.#parts, record, { reason: 'the commit failed' });
     this.#engine.sayFarewell();
     return task;
@@ -124,24 +120,24 @@ export class OpenRound {
   }
 
   /** @returns undefined where nothing was written */
-  async #commit(end: RoundEndOf<Committed>): Promise<Task | undefined> {
+  async #commit(outcome: Committed): Promise<Task | undefined> {
     const { events, clock } = this.#parts.ports;
     this.#note('committing');
-    const task = await commitRound(this.#parts, this.#opened, end).catch((error: unknown) => {
+    const task = await commitRound(this.#parts, this.#opened, outcome).catch((error: unknown) => {
       events.defectFound(`commit of round ${this.number} of ${this.#name.task}`, error);
       return undefined;
     });
     if (task === undefined) return undefined;
     const durationMs = clock.now() - this.#opened.plan.openedAt;
-    events.roundCommitted(this.#name, { contributors: end.outcome.survivors.length, durationMs });
+    events.roundCommitted(this.#name, { contributors: outcome.survivors.length, durationMs });
     this.#note('committed');
     return task;
   }
 
-  #abandon(end: RoundEndOf<Abandoned>): Promise<Task> {
-    const { named, reason, turn } = end.outcome;
+  #abandon(outcome: Abandoned): Promise<Task> {
+    const { named, reason, turn } = outcome;
     if (named.length > 0) this.#parts.ports.events.devicesNamed(this.#name, named);
-    return abandonRound(this.#parts, this.#opened.record, { reason: `${reason} at ${turn}`, ...figuresOf(end) });
+    return abandonRound(this.#parts, this.#opened.record, { reason: `${reason} at ${turn}`, ...figuresOf(outcome) });
   }
 
   get #name() {

@@ -4,10 +4,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { memoryStore, systemClock } from '@chorale/shared/adapters/node';
 import { seededRandom } from '@chorale/shared/testing';
-import { type Coordinator, type CoordinatorOptions, createCoordinator } from '../app.ts';
-import { createHttpApp } from '../http/server.ts';
-import { createSocketServer } from '../realtime/sockets.ts';
-import { provider } from './choir.ts';
+import { type Coordinator, type CoordinatorOptions, createCoordinator } from '../../app.ts';
+import { createHttpApp } from '../../http/server.ts';
+import { createSocketServer } from '../../realtime/sockets.ts';
+import { provider } from '../choir.ts';
 
 export type Live = {
   readonly coordinator: Coordinator;
