@@ -55,18 +55,29 @@ export function portsOf(options: ParsedOptions, platform: Platform): Ports {
 }
 
 /** tfjs is loaded by the first round that trains, not by the first page that is drawn. */
-function lateTrainer({ backend, wasmPath }: ParsedOptions['training']): Trainer {
-  let made: Promise<Trainer> | undefined;
-  const make = async () => {
-    const { createTfjsTrainer } = await import('./training/index.ts');
-    const path = wasmPath === undefined ? {} : { wasmPath };
-    return createTfjsTrainer(backend === 'auto' ? path : { ...path, backend });
-  };
+function lateTrainer(training: ParsedOptions['training']): Trainer {
   return {
     backend: 'tfjs, not loaded yet',
-    async train(...work) {
-      made ??= make();
-      return (await made).train(...work);
-    },
+    train: async (...work) => (await sharedTrainer(training)).train(...work),
   };
+}
+
+/** tfjs keeps one engine per thread, so the clients of a thread share what was loaded. */
+const trainers = new Map<string, Promise<Trainer>>();
+
+function sharedTrainer({ backend, wasmPath }: ParsedOptions['training']): Promise<Trainer> {
+  const name = JSON.stringify([backend, wasmPath]);
+  const trainer = trainers.get(name) ?? loadTrainer({ backend, wasmPath });
+  trainers.set(name, trainer);
+  // Whoever trains next tries again.
+  trainer.catch(() => trainers.delete(name));
+  return trainer;
+}
+
+async function loadTrainer({ backend, wasmPath }: Pick<ParsedOptions['training'], 'backend' | 'wasmPath'>) {
+  const { createTfjsTrainer } = await import('./training/index.ts');
+  return createTfjsTrainer({
+    ...(backend === 'auto' ? {} : { backend }),
+    ...(wasmPath === undefined ? {} : { wasmPath }),
+  });
 }

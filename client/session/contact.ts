@@ -53,7 +53,7 @@ export class Contact {
       rootKey,
       consent: book,
       transport,
-      round: this.#roundPorts(http),
+      round: { ...this.#roundPorts(http), onError },
       onRound: ({ id, name }, round, outcome) =>
         announcer.announce('round', { task: id, name, round: round.toString(), outcome }),
       onStop: (task, reason) => this.#afterStop(task, reason),
@@ -102,7 +102,7 @@ export class Contact {
     }
   }
 
-  #roundPorts(http: Http): Omit<RoundPorts, 'clock' | 'crypto' | 'ledger'> {
+  #roundPorts(http: Http): Omit<RoundPorts, 'clock' | 'crypto' | 'ledger' | 'onError'> {
     const { options, ports, book, log, sources } = this.#parts;
     const { floors, limits, algorithms, training } = options;
     return {

@@ -43,7 +43,7 @@ const yesterdaysRound = {
   purpose: 'training',
   round: '7',
   claimedAt: now - 1000,
-  stages: ['claimed' as const],
+  stages: ['claimed' as const, 'spent' as const],
   sentBytes: 0,
 };
 const noisy = { mechanism: 'distributed', noiseNumerator: 1, noiseDenominator: 1 } as const;

@@ -40,6 +40,8 @@ export type RoundPorts = {
   readonly isEligible: () => Promise<boolean>;
   /** @throws ChoraleError */
   readonly examples: (query: ExamplesQuery, purpose: Purpose) => Promise<ConsentedExamples>;
+  /** What went wrong on this device, for the app to hear: the coordinator does not. */
+  readonly onError: (error: unknown) => void;
 };
 
 export type PrepareOptions = {
@@ -55,19 +57,30 @@ export async function prepareRound(
   ports: RoundPorts,
 ): Promise<ClientSetup | DeclineReason> {
   try {
-    const bundle = decodePlanBundle(offer.bundle);
-    const plan = decodePlan(bundle.plan);
-    const certificate = decodePlanKeyCertificate(bundle.planKeyCertificate);
-    return (
-      (await refusalOf({ offer, bundle, plan, certificate }, options, ports)) ??
-      (await learn({ bundle, plan, certificate }, options, ports))
-    );
+    const read = readOffer(offer);
+    // Nobody who may sign has made what cannot even be read.
+    if (read === undefined) return 'bad-signature';
+    return (await refusalOf({ offer, ...read }, options, ports)) ?? (await learn(read, options, ports));
   } catch (error) {
-    return error instanceof ChoraleError ? reasonOf(error) : 'training-failed';
+    const reason = reasonOf(error);
+    // A person who said no is no error, and a plan that cannot be read is the coordinator's.
+    if (reason === 'training-failed' && !options.signal.aborted) ports.onError(error);
+    return reason;
   }
 }
 
 type Read = { readonly bundle: PlanBundle; readonly plan: Plan; readonly certificate: PlanKeyCertificate };
+
+function readOffer({ bundle: bytes }: Offer): Read | undefined {
+  try {
+    const bundle = decodePlanBundle(bytes);
+    const certificate = decodePlanKeyCertificate(bundle.planKeyCertificate);
+    return { bundle, plan: decodePlan(bundle.plan), certificate };
+  } catch (error) {
+    if (error instanceof ChoraleError) return undefined;
+    throw error;
+  }
+}
 
 async function refusalOf(
   { offer, bundle, plan, certificate }: Read & { readonly offer: Offer },
@@ -112,8 +125,6 @@ async function learn(
   };
 }
 
-function reasonOf({ code }: ChoraleError): DeclineReason {
-  if (code === 'consent-required') return 'not-eligible';
-  // What came cannot be read as a plan: nobody who may sign has made it.
-  return code === 'invalid-input' ? 'bad-signature' : 'training-failed';
+function reasonOf(error: unknown): DeclineReason {
+  return error instanceof ChoraleError && error.code === 'consent-required' ? 'not-eligible' : 'training-failed';
 }

@@ -49,7 +49,7 @@ describe('limits', () => {
     purpose: 'training',
     round: '1',
     claimedAt: clock.now() - age,
-    stages: ['claimed'],
+    stages: ['claimed', 'spent'],
     sentBytes: 0,
     ...cost,
   });
@@ -60,6 +60,11 @@ describe('limits', () => {
     expect(isWithinLimits(two, free, limits, clock.now())).toBe(true);
     expect(isWithinLimits([...two, entry(3 * hour)], free, limits, clock.now())).toBe(false);
     expect(isWithinLimits([...two, entry(25 * hour)], free, limits, clock.now())).toBe(true);
+  });
+
+  it('do not count rounds to which the device was invited in vain', () => {
+    const inVain = Array.from({ length: 100 }, () => entry(0, { stages: ['claimed'] }));
+    expect(isWithinLimits(inVain, free, limits, clock.now())).toBe(true);
   });
 
   it('count the bytes of the round that is asked for', () => {

@@ -40,14 +40,18 @@ export type Claim = { readonly task: TaskId; readonly round: bigint; readonly pu
 
 const dayMs = 86_400_000;
 
-/** Whether one more round stays within every limit, counting all tasks alike. */
+/**
+ * Whether one more round stays within every limit, counting all tasks alike. Only rounds in which a masked vector was sent
+ * count: a device that was invited in vain has given nothing.
+ */
 export function isWithinLimits(
   entries: readonly RoundEntry[],
   charge: Charge,
   limits: BudgetLimits,
   now: Instant,
 ): boolean {
-  const since = (ageMs: number) => entries.filter(({ claimedAt }) => claimedAt > now - ageMs);
+  const given = entries.filter(({ stages }) => stages.includes('spent'));
+  const since = (ageMs: number) => given.filter(({ claimedAt }) => claimedAt > now - ageMs);
   const today = since(dayMs);
   const sentBytes = today.reduce((sum, entry) => sum + entry.sentBytes, charge.sentBytes);
   const rho = since(365 * dayMs).reduce((sum, entry) => add(sum, rhoOf(entry)), charge.rho);
