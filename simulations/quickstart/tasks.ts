@@ -35,15 +35,17 @@ function cohortOf({ cohort }: Setting): NewTask['cohort'] {
   return { size: cohort, minSize: cohort, corrupt: 0.1, dropout: 0.3, sigma: 80, eta: 30 };
 }
 
-/** Short turns: everybody is on one machine, and a silent device should cost seconds. */
+/** Everybody shares this machine, so turns take their time; only silence makes anybody wait for a limit. */
 const limits = {
-  advertiseMs: 10_000,
-  dealMs: 6_000,
-  acknowledgeMs: 6_000,
-  maskedInputMs: 6_000,
-  certifyMs: 6_000,
-  unmaskMs: 6_000,
+  advertiseMs: 30_000,
+  dealMs: 30_000,
+  acknowledgeMs: 30_000,
+  maskedInputMs: 30_000,
+  certifyMs: 30_000,
+  unmaskMs: 30_000,
 };
+/** The turn at which one device falls silent in training: its limit is what that costs. */
+const impatient = { ...limits, maskedInputMs: 8_000 };
 
 export function momentsTask(setting: Setting): NewTask {
   const bounds = transactions1.features.map(encodedBounds);
@@ -78,7 +80,7 @@ export function trainingTask(setting: Setting, moments: MomentsState): NewTask {
     },
     examples: setting.train,
     cohort: cohortOf(setting),
-    limits,
+    limits: impatient,
   };
 }
 
