@@ -25,7 +25,13 @@ export type CredentialSubject = {
 
 /** A device's id within a task: it follows from the identity key, so nobody chooses it. */
 export function deviceIdOf(task: TaskId, identityKey: Uint8Array): Bytes {
-  return sha256(tag('chorale/device/v1'), idToBytes(task), identityKey).slice(0, 16);
+  return deviceIdsIn(task)(identityKey);
+}
+
+/** The same for the many keys of a roster. */
+export function deviceIdsIn(task: TaskId): (identityKey: Uint8Array) => Bytes {
+  const prefix = concat(tag('chorale/device/v1'), idToBytes(task));
+  return (identityKey) => sha256(prefix, identityKey).slice(0, 16);
 }
 
 /** What the enrolment authority signs. */

@@ -1,10 +1,10 @@
 /** Roster: who is in a cohort. Every device gets the whole of it and rebuilds ring and committee for itself. */
 
-import { type Bytes, compare, concat, equal, hex } from '../bytes.ts';
+import { type Bytes, compare, concat, equal } from '../bytes.ts';
 import { isAgreementKey, isSigningKey, type SignedText, sha256 } from '../crypto/index.ts';
 import { type DeviceId, deviceIdFromBytes, type TaskId } from '../ids.ts';
 import { advertiseText, contextOf } from './context.ts';
-import { credentialBytes, deviceIdOf, signedCredential } from './credential.ts';
+import { credentialBytes, deviceIdsIn, signedCredential } from './credential.ts';
 import type { GuardReason } from './floors.ts';
 import { committeePlaces, neighbourPlaces, ringOrder } from './graph.ts';
 import type { RosterHeader } from './header.ts';
@@ -69,13 +69,15 @@ export function decodeAdvertisement(body: Uint8Array): Advertisement {
   return advertisement;
 }
 
-/** Whether a leaf's id follows from its identity and all its keys are of the kind that every provider accepts. */
-export function isSoundLeaf({ deviceId, identityKey, channelKey, maskKey }: Leaf, task: TaskId): boolean {
-  return (
-    equal(deviceId, deviceIdOf(task, identityKey)) &&
-    isSigningKey(identityKey) &&
-    isAgreementKey(channelKey) &&
-    isAgreementKey(maskKey)
+/** Whether every id follows from its identity and all keys are of the kind that every provider accepts. */
+export function areSoundLeaves(leaves: readonly Leaf[], task: TaskId): boolean {
+  const idOf = deviceIdsIn(task);
+  return leaves.every(
+    ({ deviceId, identityKey, channelKey, maskKey }) =>
+      equal(deviceId, idOf(identityKey)) &&
+      isSigningKey(identityKey) &&
+      isAgreementKey(channelKey) &&
+      isAgreementKey(maskKey),
   );
 }
 
@@ -109,13 +111,14 @@ export function inspectRoster(
     leaves.every((leaf, i) => i === 0 || compare(leaves[i - 1]!.deviceId, leaf.deviceId) < 0) &&
     areDistinct(leaves.map((leaf) => leaf.identityKey)) &&
     areDistinct(leaves.flatMap((leaf) => [leaf.channelKey, leaf.maskKey])) &&
-    leaves.every((leaf) => isSoundLeaf(leaf, task)) &&
+    areSoundLeaves(leaves, task) &&
     equal(header.rosterRoot, rosterRoot(advertisements));
   return isWhole ? undefined : 'bad-signature';
 }
 
 function areDistinct(keys: readonly Bytes[]): boolean {
-  return new Set(keys.map(hex)).size === keys.length;
+  const sorted = keys.toSorted(compare);
+  return sorted.every((key, i) => i === 0 || compare(sorted[i - 1]!, key) !== 0);
 }
 
 /** A roster in ring order under its header: what both sides compute for themselves. */

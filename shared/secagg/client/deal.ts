@@ -61,28 +61,27 @@ function verifyNeighbours(round: Round, seat: Seat, signedHeader: SignedText, th
   const authority = { task: plan.task, planHash: round.planHash, enrolmentKey };
   const neighbours = seat.neighbours.map((place) => seat.cohort.members[place]!);
   const advertised = neighbours.map((member) => signedAdvertisement(member, round.planHash));
-  const credentials = unverified(
-    round,
-    neighbours.map((member) => signedCredentialOf(member, authority)),
-  );
-  const signatures = [signedHeader, ...advertised, ...credentials];
+  const credentials = neighbours.map((member) => nameCredential(signedCredentialOf(member, authority)));
+  const fresh = credentials.filter(({ name }) => !isVerified(round, name));
+  const signatures = [signedHeader, ...advertised, ...fresh.map(({ signed }) => signed)];
   return compute(round, { do: 'verifyMany', signatures }, (later, { valid }) =>
     valid.every(Boolean) ? then(remember(later, credentials)) : refuse(later, 'bad-signature'),
   );
 }
 
-/** The credentials that this device has not verified before. */
-export function unverified(round: Round, credentials: readonly SignedText[]): readonly SignedText[] {
-  return credentials.filter((credential) => !isVerified(round, credential));
+/** A credential under the name by which a device remembers it. */
+export type NamedCredential = { readonly name: string; readonly signed: SignedText };
+
+export function nameCredential(signed: SignedText): NamedCredential {
+  return { name: credentialName(signed), signed };
 }
 
-export function isVerified({ verifiedCredentials, device }: Round, credential: SignedText): boolean {
-  const name = credentialName(credential);
+export function isVerified({ verifiedCredentials, device }: Round, name: string): boolean {
   return verifiedCredentials.has(name) || device.knownCredentials?.has(name) === true;
 }
 
-export function remember(round: Round, credentials: readonly SignedText[]): Round {
-  const names = credentials.map(credentialName);
+export function remember(round: Round, credentials: readonly NamedCredential[]): Round {
+  const names = credentials.map(({ name }) => name);
   return { ...round, verifiedCredentials: new Set([...round.verifiedCredentials, ...names]) };
 }
 

@@ -11,7 +11,7 @@ import { type CertificateMessage, type CommitteeSignature, decodeCertificate } f
 import { memberAt, signedCredentialOf } from '../roster.ts';
 import { encodeReveals, encodeUnmasking, type Reveal } from '../up-messages.ts';
 import { areSurvivors } from './certify.ts';
-import { isVerified, remember } from './deal.ts';
+import { isVerified, type NamedCredential, nameCredential, remember } from './deal.ts';
 import { compute, deadlineAfter, type Holdings, persist, type Round, refuse, type Step, say, sign } from './state.ts';
 
 /**
@@ -31,7 +31,7 @@ export function acceptCertificate(round: Round, body: Bytes, holdings: Holdings,
   return verifyCommittee(round, holdings, certificate, (later) => reveal(later, holdings, certificate));
 }
 
-type Vote = { readonly signed: SignedText; readonly credential: SignedText };
+type Vote = { readonly signed: SignedText; readonly credential: NamedCredential };
 
 /** Counts committee places that signed these very sets and whose credentials are good: T are needed. */
 function verifyCommittee(
@@ -45,12 +45,13 @@ function verifyCommittee(
     .filter(({ place }) => cohort.committee.has(place))
     .map((signature) => voteOf(round, holdings, certificate, signature));
   const signatures = votes.flatMap(({ signed, credential }) =>
-    isVerified(round, credential) ? [signed] : [signed, credential],
+    isVerified(round, credential.name) ? [signed] : [signed, credential.signed],
   );
   return compute(round, { do: 'verifyMany', signatures }, (later, { valid }) => {
     const good = new Set(signatures.filter((_, i) => valid[i]));
     const counted = votes.filter(
-      ({ signed, credential }) => good.has(signed) && (good.has(credential) || isVerified(round, credential)),
+      ({ signed, credential }) =>
+        good.has(signed) && (good.has(credential.signed) || isVerified(round, credential.name)),
     );
     if (counted.length < cohort.header.committeeThreshold) return refuse(later, 'bad-signature');
     const credentials = counted.map(({ credential }) => credential);
@@ -73,11 +74,9 @@ function voteOf(
       message: certifyText({ ctx: cohort.ctx, place }, maskers.h1, h2),
       signature,
     },
-    credential: signedCredentialOf(cohort.members[place]!, {
-      task: plan.task,
-      planHash: round.planHash,
-      enrolmentKey,
-    }),
+    credential: nameCredential(
+      signedCredentialOf(cohort.members[place]!, { task: plan.task, planHash: round.planHash, enrolmentKey }),
+    ),
   };
 }
 

@@ -7,9 +7,9 @@ import { encodeHeader, headerText, type RosterHeader } from '../header.ts';
 import { chooseParameters, type Parameters } from '../parameters.ts';
 import {
   type Advertisement,
+  areSoundLeaves,
   decodeAdvertisement,
   formCohort,
-  isSoundLeaf,
   maxCohort,
   rosterRoot,
   signedAdvertisement,
@@ -28,14 +28,8 @@ export function gather(round: Round): Step {
 export function keepAdvertisement(round: Round, device: DeviceId, body: Uint8Array): Round {
   const advertisement = decodeAdvertisement(body);
   const { leaf } = advertisement;
-  if (deviceIdFromBytes(leaf.deviceId) !== device || !isSoundLeaf(leaf, round.setup.plan.task)) {
+  if (deviceIdFromBytes(leaf.deviceId) !== device || !areSoundLeaves([leaf], round.setup.plan.task)) {
     throw new ChoraleError('invalid-input', 'malformed advertisement: its id or one of its keys is not acceptable');
-  }
-  // One key in two leaves would make every device refuse the roster.
-  const others = [...round.advertised.values()].flatMap((other) => [other.leaf.channelKey, other.leaf.maskKey]);
-  const isTaken = [leaf.channelKey, leaf.maskKey].some((key) => others.some((other) => compare(key, other) === 0));
-  if (isTaken || compare(leaf.channelKey, leaf.maskKey) === 0) {
-    throw new ChoraleError('invalid-input', 'malformed advertisement: one of its keys is in use already');
   }
   return { ...round, advertised: new Map(round.advertised).set(device, advertisement) };
 }
@@ -56,11 +50,22 @@ export function closeGathering(round: Round, phase: Gathering): Step {
   ]);
   return compute(round, { do: 'verifyMany', signatures }, (later, { valid }) => {
     const bad = fresh.filter((_, i) => !valid[2 * i] || !valid[2 * i + 1]).map(([device]) => device);
-    const cleaned = withdrawAll(later, bad);
+    const cleaned = withdrawAll(later, [...bad, ...withReusedKeys(later)]);
     const isOverdue = cleaned.now >= phase.deadline;
     if (isGathered(cleaned) || isOverdue) return makeRoster(cleaned, isOverdue);
     const verified = new Set(cleaned.advertised.keys());
     return [{ round: cleaned, phase: { ...phase, verified } }, [{ do: 'wake', at: phase.deadline }]];
+  });
+}
+
+/** Who advertised a key that stood in an advertisement before: every device would refuse such a roster. */
+function withReusedKeys({ advertised }: Round): readonly DeviceId[] {
+  const seen = new Set<string>();
+  return [...advertised].flatMap(([device, { leaf }]) => {
+    const keys = [leaf.channelKey, leaf.maskKey].map(String);
+    const isReused = keys[0] === keys[1] || keys.some((key) => seen.has(key));
+    for (const key of keys) seen.add(key);
+    return isReused ? [device] : [];
   });
 }
 
