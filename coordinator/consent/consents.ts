@@ -51,19 +51,33 @@ const maxReceipts = 1000;
 /** Devices' clocks are not always right; a receipt from far ahead would outrank every honest withdrawal after it. */
 const maxAheadMs = 86_400_000;
 
+/** Histories kept in memory, so that a turn's checks need not read the store. */
+const maxRemembered = 20_000;
+
 type History = readonly SignedReceipt[];
 
 export function createConsents({ ports, tasks, queue, onRefusal }: ConsentsParts): Consents {
   const { store, clock, crypto, events } = ports;
   const remembered = new Map<DeviceId, History>();
+  let appended = 0;
+  const remember = (id: DeviceId, history: History) => {
+    remembered.set(id, history);
+    // The oldest goes first: a map keeps the order in which its keys came.
+    for (const oldest of remembered.keys()) if (remembered.size > maxRemembered) remembered.delete(oldest);
+  };
 
   const historyOf = async (id: DeviceId): Promise<History> => {
-    const known = remembered.get(id);
-    if (known) return known;
-    const entries = await store.range(under(`receipt/${id}`));
-    const history = entries.map((entry) => parseRecord(signedReceipt, entry));
-    remembered.set(id, history);
-    return history;
+    for (;;) {
+      const known = remembered.get(id);
+      if (known) return known;
+      const before = appended;
+      const entries = await store.range(under(`receipt/${id}`));
+      // A receipt stored meanwhile, perhaps a withdrawal, may be missing from what was read.
+      if (before !== appended) continue;
+      const history = entries.map((entry) => parseRecord(signedReceipt, entry));
+      remember(id, history);
+      return history;
+    }
   };
 
   const verified = async (task: Task, subject: Subject, input: unknown): Promise<SignedReceipt> => {
@@ -80,7 +94,8 @@ export function createConsents({ ports, tasks, queue, onRefusal }: ConsentsParts
     if (history.length >= maxReceipts)
       throw new ChoraleError('conflict', 'this device has too many receipts: enrol anew');
     await store.batch([putRecord(storeKeys.receipt(id, history.length), signed)]);
-    remembered.set(id, [...history, signed]);
+    appended++;
+    remember(id, [...history, signed]);
     return true;
   };
 

@@ -130,6 +130,35 @@ describe('a receipt of an enrolled device', () => {
     expect(await codeOf(coordinator.consents.check(task, device.id))).toBe('none');
   });
 
+  it('is obeyed also by a check that was reading while it was stored', async () => {
+    const disk = new MemoryDisk();
+    const inner = memoryStore({ disk });
+    const held: (() => void)[] = [];
+    let isHolding = false;
+    const store = {
+      ...inner,
+      async range(range: Parameters<typeof inner.range>[0]) {
+        const entries = await inner.range(range);
+        if (isHolding) await new Promise<void>((release) => held.push(release));
+        return entries;
+      },
+    };
+    const { coordinator, ...choir } = await openChoir({ seed: 'slow read', store });
+    const task = await coordinator.tasks.create(learningTask());
+    const device = await deviceOf({ coordinator, ...choir }, task, 'one');
+    await coordinator.devices.enrol(await device.enrolment());
+    isHolding = true;
+    const check = codeOf(coordinator.consents.check(task, device.id));
+    await choir.clock.settle();
+    isHolding = false;
+    await coordinator.consents.record({ device: device.id, task: task.id, receipt: await device.receipt('withdrawn') });
+    coordinator.consents.forget(device.id);
+    for (const release of held) release();
+    expect(held).toHaveLength(1);
+    expect(await check).toBe('consent-required');
+    expect(await codeOf(coordinator.consents.check(task, device.id))).toBe('consent-required');
+  });
+
   it('is refused from a device that is not enrolled, or in another’s name', async () => {
     const { choir, task, device } = await setting('strangers');
     const receipt = await device.receipt('withdrawn');
