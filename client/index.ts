@@ -1,8 +1,7 @@
 /** Browser entry of `@chorale/client`, and the entry of every platform that is neither browser nor Node. */
 
-import { memoryStore, openLevelStore, systemClock, systemRandom, webCrypto } from '@chorale/shared/adapters/browser';
+import { systemClock, systemRandom, webCrypto } from '@chorale/shared/adapters/browser';
 import { browserSituation, hasGlobalPrivacyControl, isBrowser } from './adapters/browser-situation.ts';
-import { socketTransport } from './adapters/socket-transport.ts';
 import type { Chorale } from './chorale.ts';
 import { composeClient } from './client.ts';
 import { type ChoraleOptions, parseOptions } from './options.ts';
@@ -25,8 +24,15 @@ export function createClient(options: ChoraleOptions): Chorale {
     clock: systemClock(),
     random: systemRandom(),
     crypto: webCrypto(),
-    openStore: async (location = defaultDatabase) => (isBrowser() ? openLevelStore(location) : memoryStore()),
-    transport: (host, handshake) => socketTransport({ host, handshake, timeoutMs: parsed.limits.timeoutMs }),
+    // What not every page needs at once, not every page loads at once.
+    async openStore(location = defaultDatabase) {
+      const { openLevelStore, memoryStore } = await import('./adapters/browser-store.ts');
+      return isBrowser() ? openLevelStore(location) : memoryStore();
+    },
+    async transport(host, handshake) {
+      const { socketTransport } = await import('./adapters/socket-transport.ts');
+      return socketTransport({ host, handshake, timeoutMs: parsed.limits.timeoutMs });
+    },
     situation: browserSituation,
     isRefusedBySignal: hasGlobalPrivacyControl,
     startsByItself: isBrowser(),

@@ -14,7 +14,7 @@ export type Ports = {
   readonly openStore: () => Promise<Store>;
   /** A lent store is not ours to close. */
   readonly ownsStore: boolean;
-  readonly transport: (handshake: Handshake) => Transport;
+  readonly transport: (handshake: Handshake) => Transport | Promise<Transport>;
   readonly fetch: typeof fetch;
   readonly trainer: Trainer;
   readonly roundSeed: (task: TaskId, round: bigint) => Bytes;
@@ -31,7 +31,7 @@ export type Platform = Pick<
   'clock' | 'random' | 'crypto' | 'situation' | 'isRefusedBySignal' | 'startsByItself'
 > & {
   readonly openStore: (location: string | undefined) => Promise<Store>;
-  readonly transport: (host: string, handshake: Handshake) => Transport;
+  readonly transport: (host: string, handshake: Handshake) => Transport | Promise<Transport>;
 };
 
 /** The platform's ports, with what the app lends in their place. */

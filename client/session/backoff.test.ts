@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { backoffMs, patientBackoff } from './backoff.ts';
 
 const failures = fc.integer({ min: 1, max: 1000 });
-const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+const chance = fc.integer({ min: 0, max: 2 ** 32 - 1 }).map((draw) => draw / 2 ** 32);
 
 describe('backoff', () => {
   it('lies in the upper half below a ceiling that doubles until it stops', () => {

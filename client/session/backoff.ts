@@ -12,7 +12,7 @@ export const roundBackoff: BackoffPolicy = { baseMs: 200, maxMs: 5000 };
  * together spread out, and none comes back at once.
  *
  * @param failures in a row, from 1
- * @param chance uniform in [0, 1)
+ * @param chance a 32-bit draw, uniform in [0, 1)
  * @returns whole ms in [ceiling / 2, ceiling)
  */
 export function backoffMs(failures: number, chance: number, { baseMs, maxMs }: BackoffPolicy): number {

@@ -35,7 +35,7 @@ export type ParticipationPorts = MembershipPorts & {
   readonly clientKey: string;
   readonly rootKey: Membership['rootKey'];
   readonly consent: ConsentBook;
-  readonly transport: (handshake: Handshake) => Transport;
+  readonly transport: (handshake: Handshake) => Transport | Promise<Transport>;
   readonly round: Omit<RoundPorts, 'clock' | 'crypto' | 'ledger'>;
   readonly onRound: (task: TaskView, round: bigint, outcome: RoundOutcome) => void;
   readonly onStop: (task: TaskView, reason: StopReason) => void;

@@ -6,6 +6,7 @@ import {
   type Clock,
   type Packet,
   type Random,
+  type Reply,
   readU32,
   type Transport,
 } from '@chorale/shared';
@@ -27,8 +28,8 @@ export type SessionPorts = {
   readonly clock: Clock;
   readonly random: Random;
   readonly crypto: CryptoProvider;
-  /** A new connection to the coordinator, not yet open. */
-  readonly transport: () => Transport;
+  /** A new connection to the coordinator, not yet open; a promise while its library is still to be loaded. */
+  readonly transport: () => Transport | Promise<Transport>;
   /** Signs a connection's challenge with the identity key. */
   readonly prove: (nonce: string) => Promise<Bytes>;
   /** Never rejects. */
@@ -145,12 +146,12 @@ export class SessionRunner {
 
   #connect(): void {
     this.#connection?.end();
-    const connection = new Connection(this.#ports.transport(), {
+    const connection = new Connection({
       onPacket: (packet) => this.#happen({ on: 'packet', packet }),
       onClose: () => this.#lose(connection),
     });
     this.#connection = connection;
-    connection.open().then(
+    connection.open(this.#ports.transport).then(
       () => undefined,
       (error: unknown) => this.#lose(connection, error),
     );
@@ -241,22 +242,28 @@ type ConnectionListeners = {
 
 /** One transport for as long as it lasts: after its end nothing of it is heard any more. */
 class Connection {
-  readonly #transport: Transport;
-  readonly #unsubscribe: readonly (() => void)[];
+  readonly #listeners: ConnectionListeners;
+  #transport: Transport | undefined;
+  #unsubscribe: readonly (() => void)[] = [];
   #isOver = false;
 
-  constructor(transport: Transport, { onPacket, onClose }: ConnectionListeners) {
+  constructor(listeners: ConnectionListeners) {
+    this.#listeners = listeners;
+  }
+
+  async open(make: SessionPorts['transport']): Promise<void> {
+    const transport = await make();
+    if (this.#isOver) return;
+    const { onPacket, onClose } = this.#listeners;
     this.#transport = transport;
     this.#unsubscribe = [transport.onPacket(onPacket), transport.onClose(onClose)];
-  }
-
-  async open(): Promise<void> {
-    await this.#transport.connect();
+    await transport.connect();
     // Hung up while it was opening.
-    if (this.#isOver) this.#transport.close();
+    if (this.#isOver) transport.close();
   }
 
-  send(packet: Packet) {
+  async send(packet: Packet): Promise<Reply> {
+    if (this.#transport === undefined) throw new Error('not connected');
     return this.#transport.send(packet);
   }
 
@@ -264,6 +271,6 @@ class Connection {
     if (this.#isOver) return;
     this.#isOver = true;
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
-    this.#transport.close();
+    this.#transport?.close();
   }
 }
