@@ -137,6 +137,32 @@ describe('a round', () => {
   });
 });
 
+describe('the next round', () => {
+  it('verifies no credential again that an earlier one has verified', async () => {
+    const on = await hall();
+    const verified: number[] = [];
+    const crypto = nodeCrypto();
+    const counting: typeof crypto = {
+      ...crypto,
+      async perform(job) {
+        if (job.do === 'verifyMany') verified.push(job.signatures.length);
+        return crypto.perform(job);
+      },
+    };
+    const singers = await choir({ ...on, crypto: counting });
+    const countRound = async () => {
+      verified.length = 0;
+      await on.clock.run(on.coordinator.openRound(on.task));
+      await on.clock.runUntil(() => on.coordinator.waiting === count);
+      return verified.reduce((sum, one) => sum + one, 0);
+    };
+    const [first, second] = [await countRound(), await countRound()];
+    // Each of ten devices knows ten credentials by now: of its neighbours, and its own from the committee's certificate.
+    expect(first - second).toBe(count * count);
+    expect(outcomes(singers)).toEqual(Array(count).fill('completed'));
+  });
+});
+
 describe('a connection that breaks', () => {
   const turns = ['advertise', 'deal', 'acknowledge', 'masked-input', 'certify', 'unmask'];
   for (const turn of turns) {

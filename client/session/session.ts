@@ -19,6 +19,7 @@ import {
   startClient,
   stepClient,
   type UpMessage,
+  verifiedCredentials,
 } from '@chorale/shared/secagg';
 import { challengeHeader, paceHeader, planHeader, roundHeader } from '@chorale/shared/wire';
 import * as z from 'zod/mini';
@@ -86,6 +87,8 @@ export type SessionState = {
   readonly declines: number;
   /** Greatest round that this device has claimed or declined. */
   readonly lastRound: bigint | undefined;
+  /** Neighbours' credentials verified in earlier rounds: most neighbours come again. */
+  readonly knownCredentials: ReadonlySet<string>;
 };
 
 /** `chance` is uniform in [0, 1): all that a step needs of randomness, for jitter. */
@@ -126,6 +129,7 @@ const longRestMs = 60_000;
 const defaultRestMs = 5_000;
 /** Devices leave a round together; they do not come back in the same instant. */
 const spreadMs = 250;
+const mostCredentials = 4096;
 
 export function newSession(lastRound: bigint | undefined): SessionState {
   return {
@@ -134,6 +138,7 @@ export function newSession(lastRound: bigint | undefined): SessionState {
     failures: 0,
     declines: 0,
     lastRound,
+    knownCredentials: new Set(),
   };
 }
 
@@ -317,7 +322,7 @@ type RoundEvent = ClientEvent & Moment;
 function enterRound(state: SessionState, event: Extract<SessionEvent, { on: 'prepared' }>): SessionStep {
   const { round, setup, now } = event;
   if (state.work.is !== 'preparing' || state.work.round !== round) return [state, []];
-  const [client, effects] = startClient(setup, now);
+  const [client, effects] = startClient({ ...setup, knownCredentials: state.knownCredentials }, now);
   const turns = Object.values(setup.plan.limits).reduce((sum, limit) => sum + limit, 0);
   const work = { is: 'running', round, client, wakeAt: undefined, endsAt: now + turns + longRestMs } as const;
   // The claim is about to be written, and the next plan must be for a later round whatever becomes of this one.
@@ -349,7 +354,7 @@ function follow(start: Running, moment: Moment, orders: readonly ClientEffect[])
         state = { ...state, work: { ...state.work, wakeAt: order.at } };
         break;
       case 'finish': {
-        const [next, last] = finish(state, moment, order.outcome);
+        const [next, last] = finish({ ...state, knownCredentials: withVerified(state) }, moment, order.outcome);
         return [next, [...effects, ...last]];
       }
       default:
@@ -357,6 +362,12 @@ function follow(start: Running, moment: Moment, orders: readonly ClientEffect[])
     }
   }
   return [state, effects];
+}
+
+/** A task has more devices than a device ever meets; what it met long ago it may verify again. */
+function withVerified({ knownCredentials, work }: Running): ReadonlySet<string> {
+  const met = verifiedCredentials(work.client);
+  return knownCredentials.size + met.size > mostCredentials ? met : new Set([...knownCredentials, ...met]);
 }
 
 function finish(state: SessionState, moment: Moment, outcome: ClientOutcome): SessionStep {
