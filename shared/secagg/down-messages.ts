@@ -122,15 +122,19 @@ export type CertificateMessage = {
   readonly tags: readonly Bytes[];
 };
 
-export function encodeCertificate(certificate: Omit<CertificateMessage, 'survivors'>): Bytes {
-  const { maskersBitmap, survivorsBitmap, signatures, tags } = certificate;
+/** The part that is the same for everyone; a device's own tags follow it. */
+export function encodeCertificateHead(certificate: Omit<CertificateMessage, 'survivors' | 'tags'>): Bytes {
+  const { maskersBitmap, survivorsBitmap, signatures } = certificate;
   return concat(
     maskersBitmap,
     survivorsBitmap,
     u32(signatures.length),
     ...signatures.flatMap(({ place, signature }) => [u32(place), signature]),
-    ...tags,
   );
+}
+
+export function encodeCertificate({ tags, ...head }: Omit<CertificateMessage, 'survivors'>): Bytes {
+  return concat(encodeCertificateHead(head), ...tags);
 }
 
 /** @throws ChoraleError `invalid-input`, also where one place signs twice */

@@ -2,7 +2,7 @@
 
 import { type Bytes, compare, concat, equal } from '../bytes.ts';
 import { isAgreementKey, isSigningKey, type SignedText, sha256 } from '../crypto/index.ts';
-import { type DeviceId, deviceIdFromBytes, type TaskId } from '../ids.ts';
+import type { TaskId } from '../ids.ts';
 import { advertiseText, contextOf } from './context.ts';
 import { credentialBytes, deviceIdsIn, signedCredential } from './credential.ts';
 import type { GuardReason } from './floors.ts';
@@ -156,10 +156,6 @@ export function neighboursOf({ header }: Cohort, place: number): readonly number
 
 export function memberAt({ members }: Cohort, place: number): Leaf {
   return members[place]!.leaf;
-}
-
-export function deviceAt(cohort: Cohort, place: number): DeviceId {
-  return deviceIdFromBytes(memberAt(cohort, place).deviceId);
 }
 
 /** Enough devices, and in every window of a sparse graph: the rule for U1 and for U2. */

@@ -3,14 +3,14 @@
 import { type Bytes, bytes } from '../../bytes.ts';
 import type { CryptoJob, CryptoResult, ResultOf, SignedText } from '../../crypto/index.ts';
 import { invariant } from '../../errors.ts';
-import type { DeviceId } from '../../ids.ts';
+import { type DeviceId, deviceIdFromBytes } from '../../ids.ts';
 import type { Effect, Event } from '../../machine.ts';
 import type { Instant, Reply } from '../../ports.ts';
 import { type CommitteeSignature, encodeOutcome } from '../down-messages.ts';
 import { type DownMessage, type Turn, turns, type UpMessage } from '../messages.ts';
 import type { Parameters } from '../parameters.ts';
 import type { Plan } from '../plan.ts';
-import { type Advertisement, type Cohort, deviceAt, neighboursOf } from '../roster.ts';
+import { type Advertisement, type Cohort, neighboursOf } from '../roster.ts';
 
 export type ServerSetup = {
   readonly plan: Plan;
@@ -99,6 +99,8 @@ export type Members = {
   readonly parameters: Parameters;
   readonly header: Bytes;
   readonly headerSignature: Bytes;
+  /** By place, and the way back. */
+  readonly ids: readonly DeviceId[];
   readonly placeOf: ReadonlyMap<DeviceId, number>;
   /** N(i) by place. */
   readonly neighbourhoods: readonly (readonly number[])[];
@@ -170,9 +172,9 @@ export type TurnRules<Answer> = {
 export function openTurn<Answer>(round: Round, rules: TurnRules<Answer>): Step {
   const members = membersOf(round);
   const deadline = round.now + rules.limitMs;
-  const requests = [...members.cohort.members.keys()].flatMap((place): ServerEffect[] => {
+  const requests = members.ids.flatMap((device, place): ServerEffect[] => {
     const message = isOut(round, place) ? undefined : rules.request(place);
-    return message ? [{ do: 'send', to: deviceAt(members.cohort, place), message }] : [];
+    return message ? [{ do: 'send', to: device, message }] : [];
   });
   const phase = collecting(rules, deadline, []);
   return [{ round: { ...round, turn: rules.turn }, phase }, [...requests, { do: 'wake', at: deadline }]];
@@ -238,7 +240,7 @@ export function stillIn(round: Round, places: Iterable<number>): ReadonlySet<num
 }
 
 export function isOut(round: Round, place: number): boolean {
-  return round.withdrawn.has(deviceAt(membersOf(round).cohort, place));
+  return round.withdrawn.has(membersOf(round).ids[place]!);
 }
 
 export function membersOf({ members }: Round): Members {
@@ -246,13 +248,14 @@ export function membersOf({ members }: Round): Members {
   return members;
 }
 
-export function makeMembers(members: Omit<Members, 'placeOf' | 'neighbourhoods'>): Members {
+export function makeMembers(members: Omit<Members, 'ids' | 'placeOf' | 'neighbourhoods'>): Members {
   const { cohort } = members;
-  const places = [...cohort.members.keys()];
+  const ids = cohort.members.map(({ leaf }) => deviceIdFromBytes(leaf.deviceId));
   return {
     ...members,
-    placeOf: new Map(places.map((place) => [deviceAt(cohort, place), place])),
-    neighbourhoods: places.map((place) => neighboursOf(cohort, place)),
+    ids,
+    placeOf: new Map(ids.map((id, place) => [id, place])),
+    neighbourhoods: ids.map((_, place) => neighboursOf(cohort, place)),
   };
 }
 
@@ -267,8 +270,8 @@ export function count(round: Round, stage: keyof Funnel, passed: number, awaited
 
 /** Names devices that misbehaved. */
 export function accuse(round: Round, places: Iterable<number>): Round {
-  const { cohort } = membersOf(round);
-  const named = new Set([...round.named, ...[...places].map((place) => deviceAt(cohort, place))]);
+  const { ids } = membersOf(round);
+  const named = new Set([...round.named, ...[...places].map((place) => ids[place]!)]);
   return { ...round, named: [...named] };
 }
 

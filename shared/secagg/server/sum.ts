@@ -8,7 +8,7 @@ import { equal } from '../../bytes.ts';
 import type { SharedSecret } from '../../crypto/index.ts';
 import { commitment, maskSalt, type SaltedShare, type ShareKind, shareKinds, shareText } from '../context.ts';
 import { unmaskJob } from '../masks.ts';
-import { deviceAt, memberAt } from '../roster.ts';
+import { memberAt } from '../roster.ts';
 import { dealtHash, type Reveal } from '../up-messages.ts';
 import { type Certified, indexIn, type Masking, type Survival } from './knowledge.ts';
 import { abandon, accountOf, accuse, compute, end, type Members, membersOf, type Round, type Step } from './state.ts';
@@ -178,11 +178,11 @@ function isInRange(round: Round, { survival }: Revealed, sum: Uint32Array): bool
 }
 
 function commit(round: Round, { masking, survival, certified }: Revealed, sum: Uint32Array<ArrayBuffer>): Step {
-  const { cohort, parameters, header, headerSignature } = membersOf(round);
+  const { cohort, ids, parameters, header, headerSignature } = membersOf(round);
   return end(round, {
     kind: 'committed',
     sum,
-    survivors: [...survival.places].map((place) => deviceAt(cohort, place)),
+    survivors: [...survival.places].map((place) => ids[place]!),
     parameters,
     transcript: {
       planHash: round.planHash,

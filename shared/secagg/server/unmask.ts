@@ -1,9 +1,9 @@
 /** R4: send every device its certificate and collect the shares that open the sum. */
 
-import type { Bytes } from '../../bytes.ts';
+import { type Bytes, concat } from '../../bytes.ts';
 import { ChoraleError } from '../../errors.ts';
 import { unmaskText, viewTagBytes } from '../context.ts';
-import { encodeCertificate } from '../down-messages.ts';
+import { encodeCertificateHead } from '../down-messages.ts';
 import type { DownMessage } from '../messages.ts';
 import { decodeUnmasking, type Reveal, type Unmasking } from '../up-messages.ts';
 import { type Certified, indexIn, type Masking, type Survival } from './knowledge.ts';
@@ -11,25 +11,25 @@ import { compute, count, membersOf, openTurn, type Round, type Step, verifyPlace
 import { openSum } from './sum.ts';
 
 export function openUnmask(round: Round, masking: Masking, survival: Survival, certified: Certified): Step {
+  const head = encodeCertificateHead({
+    maskersBitmap: masking.bitmap,
+    survivorsBitmap: certified.bitmap,
+    signatures: certified.signatures,
+  });
   return openTurn<Unmasking>(round, {
     turn: 'unmask',
     limitMs: round.setup.plan.limits.unmaskMs,
     awaited: masking.places,
-    request: (place) => (masking.places.has(place) ? certificateFor(masking, survival, certified, place) : undefined),
+    request: (place) => (masking.places.has(place) ? certificateFor(masking, survival, head, place) : undefined),
     decode: (place, body) => decodeReveals(masking, survival, place, body),
     close: (later, unmaskings) => verifyUnmaskings(later, masking, survival, certified, unmaskings),
   });
 }
 
-function certificateFor(masking: Masking, survival: Survival, certified: Certified, place: number): DownMessage {
+function certificateFor(masking: Masking, survival: Survival, head: Bytes, place: number): DownMessage {
   const survivors = masking.neighbourhoods.get(place)!.filter((other) => survival.places.has(other));
-  const body = encodeCertificate({
-    maskersBitmap: masking.bitmap,
-    survivorsBitmap: certified.bitmap,
-    signatures: certified.signatures,
-    tags: survivors.map((other) => tagFor(masking, survival, other, place)),
-  });
-  return { name: 'certificate', body };
+  const tags = survivors.map((other) => tagFor(masking, survival, other, place));
+  return { name: 'certificate', body: concat(head, ...tags) };
 }
 
 /** tag_ji: what j sent for i. */
