@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { bytes, concat, fromHex, hex } from '../bytes.ts';
 import { bytesToWords } from '../vectors.ts';
-import { accumulate, maximalWords, portableCounterMode, portableKeystream, wordsOf } from './keystream.ts';
+import { maximalWords, portableCounterMode, portableKeystream } from './keystream.ts';
 
 function vectors<File>(name: string): File {
   return JSON.parse(readFileSync(new URL(`./vectors/${name}.json`, import.meta.url), 'utf8'));
@@ -49,24 +49,5 @@ describe('a keystream', () => {
     expect(() => portableKeystream(bytes(27), 1)).toThrow(RangeError);
     expect(() => portableKeystream(bytes(29), 1)).toThrow(RangeError);
     expect(() => portableKeystream(bytes(28), maximalWords + 1)).toThrow(RangeError);
-  });
-
-  it('is read in words wherever it lies in memory', () => {
-    const memory = Uint8Array.from({ length: 24 }, (_, i) => i);
-    for (const offset of [0, 1, 2, 3, 4]) {
-      const stream = memory.subarray(offset, offset + 8);
-      expect(wordsOf(stream)).toEqual(bytesToWords(stream));
-    }
-  });
-
-  it.each([0, 1, 3, 4, 5, 11])('is added to %i words and subtracted again, mod 2^32', (length) => {
-    const words = portableKeystream(bytes(28).fill(7), length);
-    const start = Uint32Array.from({ length }, (_, i) => 2 ** 32 - 1 - i);
-    const sum = start.slice();
-    accumulate(sum, new Uint8Array(words.buffer), 1);
-    expect([...sum]).toEqual([...start].map((word, i) => (word + words[i]!) % 2 ** 32));
-    accumulate(sum, new Uint8Array(words.buffer), -1);
-    expect(sum).toEqual(start);
-    expect(() => accumulate(sum, bytes(4 * length + 4), 1)).toThrow(RangeError);
   });
 });

@@ -37,48 +37,5 @@ export function portableCounterMode({ key, counterBlock, plain }: CounterMode): 
 export function portableKeystream(seed: Bytes, length: number): Uint32Array<ArrayBuffer> {
   if (seed.length !== seedBytes) throw new RangeError(`a keystream seed has ${seedBytes} bytes`);
   if (length > maximalWords) throw new RangeError(`a keystream has at most ${maximalWords} words`);
-  return wordsOf(portableCounterMode(keystreamOf(seed, bytes(4 * length))));
+  return bytesToWords(portableCounterMode(keystreamOf(seed, bytes(4 * length))));
 }
-
-/**
- * Adds a keystream to `sum`, or subtracts it, in place and mod 2^32.
- *
- * Four words at a time take V8 less than half as long as one. The streams of a round are added one after another, so
- * nothing else costs a device with a large model as much.
- */
-export function accumulate(sum: Uint32Array, stream: Bytes, sign: 1 | -1): void {
-  const words = wordsOf(stream);
-  if (words.length !== sum.length) throw new RangeError('a keystream is as long as the vector it masks');
-  if (sign === 1) add(sum, words);
-  else subtract(sum, words);
-}
-
-function add(sum: Uint32Array, words: Uint32Array): void {
-  let i = 0;
-  for (; i + 3 < sum.length; i += 4) {
-    sum[i]! += words[i]!;
-    sum[i + 1]! += words[i + 1]!;
-    sum[i + 2]! += words[i + 2]!;
-    sum[i + 3]! += words[i + 3]!;
-  }
-  for (; i < sum.length; i++) sum[i]! += words[i]!;
-}
-
-function subtract(sum: Uint32Array, words: Uint32Array): void {
-  let i = 0;
-  for (; i + 3 < sum.length; i += 4) {
-    sum[i]! -= words[i]!;
-    sum[i + 1]! -= words[i + 1]!;
-    sum[i + 2]! -= words[i + 2]!;
-    sum[i + 3]! -= words[i + 3]!;
-  }
-  for (; i < sum.length; i++) sum[i]! -= words[i]!;
-}
-
-/** Little-endian words of a keystream, on the same memory where the machine's byte order and the alignment allow it. */
-export function wordsOf(stream: Bytes): Uint32Array<ArrayBuffer> {
-  const canShare = isLittleEndian && stream.byteOffset % 4 === 0;
-  return canShare ? new Uint32Array(stream.buffer, stream.byteOffset, stream.length / 4) : bytesToWords(stream);
-}
-
-const isLittleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;

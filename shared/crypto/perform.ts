@@ -1,8 +1,9 @@
 /** Turns the primitives of a platform into a provider: checks what comes in, then does each job in order. */
 
 import { type Bytes, bytes } from '../bytes.ts';
+import { wordSum } from '../kernels/word-sum.ts';
 import { hkdf } from './hashing.ts';
-import { accumulate, keystreamOf, maximalWords, seedBytes } from './keystream.ts';
+import { keystreamOf, maximalWords, seedBytes } from './keystream.ts';
 import type { AgreementPair, Awaitable, Primitives } from './primitives.ts';
 import type { CryptoJob, CryptoProvider, CryptoResult, ResultOf, Stream } from './provider.ts';
 import {
@@ -137,14 +138,15 @@ async function mask(on: Primitives, job: Job<'mask'>): Answer<'mask'> {
   refuseUnless(job.vector.length <= maximalWords, 'the vector is longer than a keystream');
   const sources = await sourcesOf(on, job);
   const zeros = bytes(4 * job.vector.length);
-  const vector = job.vector.slice();
+  const sum = wordSum(job.vector);
   await inBatches(sources, on.concurrency, async (batch) => {
     const streams = await awaitAll(batch, (source) => expand(on, source, job.salt, zeros));
     streams.forEach((stream, i) => {
-      accumulate(vector, stream, batch[i]!.sign);
+      if (batch[i]!.sign === 1) sum.add(stream);
+      else sum.subtract(stream);
     });
   });
-  return { did: 'mask', vector };
+  return { did: 'mask', vector: sum.words() };
 }
 
 async function sourcesOf(on: Primitives, { seeds, agreements }: Job<'mask'>): Promise<Source[]> {
