@@ -39,7 +39,11 @@ export function requireKey(store: Pick<Store, 'get'>, audience: Audience): Reque
 }
 
 /** @throws ChoraleError `unauthorized` without a valid key, `forbidden` where the key does not reach so far */
-async function checkKey(store: Pick<Store, 'get'>, audience: Audience, header: string | undefined): Promise<void> {
+export async function checkKey(
+  store: Pick<Store, 'get'>,
+  audience: Audience,
+  header: string | undefined,
+): Promise<void> {
   if (audience === 'anyone') return;
   const key = await findApiKey(store, /^Bearer (\S+)$/.exec(header ?? '')?.[1] ?? '');
   if (!key) throw new ChoraleError('unauthorized', 'send a valid API key: Authorization: Bearer …');

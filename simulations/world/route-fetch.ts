@@ -1,0 +1,67 @@
+/** `fetch` without a network: the coordinator's own routes, behind its own gate, in the process that asks. */
+
+import { type Answer, type Coordinator, checkKey, type Route } from '@chorale/coordinator';
+import { ChoraleError } from '@chorale/shared';
+import { toProblem } from '@chorale/shared/wire';
+
+/** @param coordinator asked anew for each request: there may be another one after a restart */
+export function routeFetch(coordinator: () => Coordinator): typeof fetch {
+  return async (input, init) => {
+    const url = new URL(input instanceof Request ? input.url : input);
+    const method = init?.method ?? 'GET';
+    const headers = new Headers(init?.headers);
+    const { routes, ports } = coordinator();
+    try {
+      const { route, params } = find(routes, method, url.pathname);
+      await checkKey(ports.store, route.audience, headers.get('authorization') ?? undefined);
+      const call = {
+        params,
+        query: Object.fromEntries(url.searchParams),
+        body: typeof init?.body === 'string' ? (JSON.parse(init.body) as unknown) : undefined,
+        header: (name: string) => headers.get(name) ?? undefined,
+      };
+      return responseOf(await route.answer(call));
+    } catch (error) {
+      if (!(error instanceof ChoraleError)) ports.events.defectFound(`${method} ${url.pathname}`, error);
+      return refusalOf(error instanceof ChoraleError ? error : new ChoraleError('internal', 'something went wrong'));
+    }
+  };
+}
+
+type Found = { readonly route: Route; readonly params: Readonly<Record<string, string>> };
+
+/** The first route that fits, as express would choose. @throws ChoraleError `not-found` */
+function find(routes: readonly Route[], method: string, path: string): Found {
+  for (const route of routes) {
+    const params = route.method === method.toLowerCase() ? match(route.path, path) : undefined;
+    if (params !== undefined) return { route, params };
+  }
+  throw new ChoraleError('not-found', 'there is nothing at this path');
+}
+
+/** @returns what stands in the place of each `:name`; undefined where the path is another */
+function match(pattern: string, path: string): Record<string, string> | undefined {
+  const [names, parts] = [pattern.split('/'), path.split('/')];
+  const isSame = (name: string, part: string) => (name.startsWith(':') ? part !== '' : name === part);
+  if (names.length !== parts.length || !names.every((name, i) => isSame(name, parts[i]!))) return undefined;
+  const variables = names.flatMap((name, i) => (name.startsWith(':') ? [[name.slice(1), parts[i]!] as const] : []));
+  return Object.fromEntries(variables.map(([name, part]) => [name, decodeURIComponent(part)]));
+}
+
+function responseOf(answer: Answer): Response {
+  switch (answer.as) {
+    case 'json':
+      return Response.json(answer.json, { status: answer.status ?? 200 });
+    case 'nothing':
+      return new Response(null, { status: 204 });
+    case 'text':
+      return new Response(answer.text);
+    case 'bytes':
+      return new Response(answer.bytes);
+  }
+}
+
+function refusalOf(error: ChoraleError): Response {
+  const problem = toProblem(error);
+  return Response.json(problem, { status: problem.status });
+}
