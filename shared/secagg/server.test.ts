@@ -184,7 +184,9 @@ describe('a message whose signature is not the device’s', () => {
           ? { name, body: concat(message.body.slice(0, -64), bytes(64)) }
           : message,
     });
-    expect(outcome).toMatchObject({ kind: 'committed', droppedByTurn: { [name]: 1 } });
+    // Lost once: later turns do not count the same device again.
+    const none = { advertise: 0, deal: 0, acknowledge: 0, 'masked-input': 0, certify: 0, unmask: 0 };
+    expect(outcome).toMatchObject({ kind: 'committed', droppedByTurn: { ...none, [name]: 1 } });
     const isSummed = name === 'certify' || name === 'unmask';
     expect(outcome?.kind === 'committed' && outcome.survivors.includes(spoiled)).toBe(isSummed);
   });

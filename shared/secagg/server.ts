@@ -54,6 +54,7 @@ export function startServer(setup: ServerSetup, now: Instant): Step {
     answered: bytes(0),
     funnel: { invited: setup.invited.length, ...none },
     droppedByTurn: Object.fromEntries(turns.map((turn) => [turn, 0])) as Record<Turn, number>,
+    lost: new Set(),
     named: [],
   };
   return gather(round);

@@ -59,7 +59,7 @@ function verifyAcknowledgements(
   );
   return verifyPlaces(round, texts, (later, valid) => {
     const present = stillIn(later, valid);
-    const counted = count(later, 'acknowledged', present.size, deals.size);
+    const counted = count(later, 'acknowledged', present, deals.keys());
     const good = new Map([...present].map((place) => [place, acknowledgements.get(place)!.good]));
     return fixMaskers(counted, deals, good);
   });

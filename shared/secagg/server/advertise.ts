@@ -16,7 +16,7 @@ import {
   signedCredentialOf,
 } from '../roster.ts';
 import { openDeal } from './deal.ts';
-import { abandon, compute, count, type Gathering, makeMembers, type Round, type Step } from './state.ts';
+import { abandon, compute, type Gathering, makeMembers, type Round, type Step, tally } from './state.ts';
 
 /** Opens the round. */
 export function gather(round: Round): Step {
@@ -86,7 +86,7 @@ function makeRoster(round: Round, isOverdue: boolean): Step {
   const { setup, advertised } = round;
   const lost = countLost(round, isOverdue);
   const advertisements = [...advertised.values()].toSorted((a, b) => compare(a.leaf.deviceId, b.leaf.deviceId));
-  const counted = count(round, 'advertised', advertisements.length, advertisements.length + lost);
+  const counted = tally(round, 'advertised', advertisements.length, lost);
   if (advertisements.length < setup.plan.minDevices) return abandon(counted, 'too-few-devices');
   const parameters = parametersFor(counted, advertisements.length);
   return parameters ? signHeader(counted, advertisements, parameters) : abandon(counted, 'no-parameters');

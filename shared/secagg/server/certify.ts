@@ -37,8 +37,8 @@ function verifyCommittee(
     ]),
   );
   return verifyPlaces(round, texts, (later, valid) => {
-    const awaited = [...committee].filter((place) => masking.places.has(place)).length;
-    const counted = count(later, 'certified', valid.size, awaited);
+    const awaited = [...committee].filter((place) => masking.places.has(place));
+    const counted = count(later, 'certified', valid, awaited);
     if (valid.size < header.committeeThreshold) return abandon(counted, 'too-few-signatures');
     const good = [...valid].map((place) => ({ place, signature: signatures.get(place)! }));
     return openUnmask(counted, masking, survival, { bitmap, h2, signatures: good });

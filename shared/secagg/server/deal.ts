@@ -34,7 +34,7 @@ function verifyDeals(round: Round, deals: ReadonlyMap<number, Deal>): Step {
     );
     return verifyPlaces(later, signedTexts(membersOf(later).cohort.ctx, dealt), (after, valid) => {
       const dealers = stillIn(after, valid);
-      const counted = count(after, 'dealt', dealers.size, after.funnel.advertised);
+      const counted = count(after, 'dealt', dealers, membersOf(after).cohort.members.keys());
       return openAcknowledge(counted, new Map([...dealt].filter(([place]) => dealers.has(place))));
     });
   });

@@ -81,7 +81,7 @@ function verifyInputs(round: Round, masking: Masking, inputs: ReadonlyMap<number
     );
     return verifyPlaces(later, signed, (after, valid) => {
       const survivors = stillIn(after, valid);
-      const counted = count(after, 'masked', survivors.size, masking.places.size);
+      const counted = count(after, 'masked', survivors, masking.places);
       return fixSurvivors(counted, masking, inputs, survivors);
     });
   });

@@ -67,7 +67,7 @@ export type RoundTranscript = {
 
 type Account = {
   readonly funnel: Funnel;
-  /** Devices from which the turn awaited an answer that never came or was not valid. */
+  /** Devices by the first turn that awaited an answer from them which never came or was not valid. */
   readonly droppedByTurn: Readonly<Record<Turn, number>>;
   /** Devices whose own signature proves that they misbehaved. */
   readonly named: readonly DeviceId[];
@@ -122,6 +122,8 @@ export type Round = Account & {
   readonly members: Members | undefined;
   /** By place: one bit for each turn that the device has answered. */
   readonly answered: Uint8Array;
+  /** Places that have left a turn unanswered. */
+  readonly lost: ReadonlySet<number>;
 };
 
 /** R0: the cohort is not known yet. */
@@ -259,12 +261,23 @@ export function makeMembers(members: Omit<Members, 'ids' | 'placeOf' | 'neighbou
   };
 }
 
-/** Counts who came through the turn under way. */
-export function count(round: Round, stage: keyof Funnel, passed: number, awaited: number): Round {
+/** Counts who came through the turn under way; each device is lost once, at the first turn that it leaves unanswered. */
+export function count(
+  round: Round,
+  stage: keyof Funnel,
+  passed: ReadonlySet<number>,
+  awaited: Iterable<number>,
+): Round {
+  const lost = [...awaited].filter((place) => !passed.has(place) && !round.lost.has(place));
+  return { ...tally(round, stage, passed.size, lost.length), lost: new Set([...round.lost, ...lost]) };
+}
+
+/** The figures of a turn. */
+export function tally(round: Round, stage: keyof Funnel, passed: number, lost: number): Round {
   return {
     ...round,
     funnel: { ...round.funnel, [stage]: passed },
-    droppedByTurn: { ...round.droppedByTurn, [round.turn]: awaited - passed },
+    droppedByTurn: { ...round.droppedByTurn, [round.turn]: lost },
   };
 }
 

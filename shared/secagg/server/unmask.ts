@@ -67,7 +67,7 @@ function verifyUnmaskings(
       }),
     );
     return verifyPlaces(later, signed, (after, valid) => {
-      const counted = count(after, 'unmasked', valid.size, masking.places.size);
+      const counted = count(after, 'unmasked', valid, masking.places);
       const reveals = new Map([...valid].map((place) => [place, unmaskings.get(place)!.reveals]));
       return openSum(counted, { masking, survival, certified, reveals });
     });
