@@ -69,6 +69,14 @@ describe('with noise on every device', () => {
   });
 });
 
+it('the grid is the same whoever adds the noise, if all devices are honest', () => {
+  const noise = { numerator: 11, denominator: 3 };
+  const central = chooseEncoding(one, { mechanism: 'central', maxDevices: 300, noise });
+  expect(central).toEqual(
+    chooseEncoding(one, { mechanism: 'distributed', maxDevices: 300, honestSurvivors: 300, noise }),
+  );
+});
+
 it('a segment keeps at least one step, however wide the noise is by itself', () => {
   const layout: Layout<'x'> = [{ name: 'x', length: 100_000, clipNorm: 1, weight: 0.01 }];
   expect(chooseEncoding(layout, noisy(1024, 16, 300)).amplitude).toBe(1);

@@ -18,7 +18,8 @@ export type Encoding<Name extends string> = {
 };
 
 export type GridRequest =
-  | { readonly mechanism: 'none' | 'central'; readonly maxDevices: number }
+  | { readonly mechanism: 'none'; readonly maxDevices: number }
+  | { readonly mechanism: 'central'; readonly maxDevices: number; readonly noise: NoiseMultiplier }
   | {
       readonly mechanism: 'distributed';
       readonly maxDevices: number;
@@ -34,14 +35,15 @@ const finestExponent = 20;
 const leastNoiseStd = 96;
 
 /**
- * The grid for a task. With noise it is the coarsest on which a device's part of the noise spans 96 steps; without, the
- * finest power of two up to 2^20 whose sums fit into 32 bits.
+ * The grid for a task. With noise it is the coarsest on which a device's part of the noise spans 96 steps, whoever adds
+ * it; without, the finest power of two up to 2^20 whose sums fit into 32 bits.
  *
  * @throws ChoraleError `invalid-input` where sums over `maxDevices` would not fit on any grid
  */
 export function chooseEncoding<Name extends string>(layout: Layout<Name>, request: GridRequest): Encoding<Name> {
-  const encoding = request.mechanism === 'distributed' ? noisyGrid(layout, request) : plainGrid(layout, request);
-  const variance = request.mechanism === 'distributed' ? noiseVariance(encoding, request) : 0n;
+  const part = request.mechanism === 'none' ? undefined : partOf(request);
+  const encoding = part === undefined ? plainGrid(layout, request) : noisyGrid(layout, part);
+  const variance = part === undefined ? 0n : noiseVariance(encoding, part);
   if (encoding.amplitude > 0 && sumsFit(encoding, request.maxDevices, variance)) return encoding;
   throw new ChoraleError('invalid-input', 'sums do not fit into 32 bits: lower the weights or the largest cohort');
 }
@@ -106,6 +108,14 @@ export function sumsFit(
   return room > 0n && 144n * BigInt(devices) * noiseVariance < room * room;
 }
 
+/** One device's part of the noise. Where the coordinator adds all of it, every device stands for an equal part. */
+type NoisePart = { readonly noise: NoiseMultiplier; readonly honestSurvivors: number };
+
+function partOf(request: GridRequest & { readonly mechanism: 'distributed' | 'central' }): NoisePart {
+  const honestSurvivors = request.mechanism === 'central' ? request.maxDevices : request.honestSurvivors;
+  return { noise: request.noise, honestSurvivors };
+}
+
 function plainGrid<Name extends string>(layout: Layout<Name>, { maxDevices }: GridRequest): Encoding<Name> {
   for (let exponent = finestExponent; exponent > 0; exponent--) {
     const amplitude = Math.max(...layout.map((segment) => segmentSteps(segment, 2 ** exponent)));
@@ -115,15 +125,12 @@ function plainGrid<Name extends string>(layout: Layout<Name>, { maxDevices }: Gr
 }
 
 /** Δ₂² grows with 1/g, and σ_c with it, so the least 1/g that also leaves every segment a step is found by halving. */
-function noisyGrid<Name extends string>(
-  layout: Layout<Name>,
-  request: GridRequest & { readonly mechanism: 'distributed' },
-): Encoding<Name> {
+function noisyGrid<Name extends string>(layout: Layout<Name>, part: NoisePart): Encoding<Name> {
   const isFine = (inverseGrid: number) => {
     const norms = layout.map((segment) => BigInt(segmentSteps(segment, inverseGrid)));
     const squaredNorm = norms.reduce((sum, norm) => sum + norm * norm, 0n);
     const sensitivitySquared = sensitivityBound(squaredNorm, dimension(layout));
-    const variance = noiseVariance({ sensitivitySquared }, request);
+    const variance = noiseVariance({ sensitivitySquared }, part);
     return variance >= BigInt(leastNoiseStd ** 2) && norms.every((norm) => norm > 0n);
   };
   let [low, high] = [0, 2 ** 31];

@@ -200,6 +200,7 @@ describe('forbidden', () => {
     expect(isPlausible(sum(-1010), encoding, ten)).toBe(true);
     expect(isPlausible(sum(1011), encoding, ten)).toBe(false);
     expect(isPlausible(sum(1011), encoding, { ...ten, noiseVariance: 1n })).toBe(true);
+    expect(isPlausible(sum(1011), encoding, { ...ten, centralVariance: 1n })).toBe(true);
   });
 
   it('words that did not come through the pipeline do not type-check as encoded', () => {

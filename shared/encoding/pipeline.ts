@@ -41,6 +41,8 @@ export type SumOf = {
   readonly contributors: number;
   /** Variance that each of them added, in grid steps squared: σ_c². */
   readonly noiseVariance: bigint;
+  /** Variance that the coordinator added to the sum; 0 unless said. */
+  readonly centralVariance?: bigint;
 };
 
 /**
@@ -50,7 +52,7 @@ export type SumOf = {
  */
 export function decode<Name extends string>(sum: Uint32Array, encoding: Encoding<Name>, of: SumOf): Aggregate<Name> {
   invariant(sum.length === encoding.dimension, 'a sum has the dimension of its encoding');
-  const deviation = Math.sqrt(of.contributors * Number(of.noiseVariance));
+  const deviation = noiseStdOf(of);
   const noiseStd = encoding.layout.map((segment) => [segment.name, deviation / stepsPerUnit(segment, encoding)]);
   return {
     sums: unscale(new Int32Array(sum), encoding),
@@ -64,7 +66,12 @@ export function decode<Name extends string>(sum: Uint32Array, encoding: Encoding
  * Whether every coordinate of a sum is within what honest devices can reach, n(amplitude + 1) + 12√n·σ_c in size.
  * A sum that is not was spoiled, or never unmasked: its cohort is discarded.
  */
-export function isPlausible(sum: Uint32Array, { amplitude }: Encoding<string>, of: SumOf): boolean {
-  const reach = of.contributors * (amplitude + 1) + 12 * Math.sqrt(of.contributors * Number(of.noiseVariance));
-  return new Int32Array(sum).every((value) => Math.abs(value) <= reach);
+export function isPlausible(sum: Uint32Array, { amplitude }: { readonly amplitude: number }, of: SumOf): boolean {
+  const reach = of.contributors * (amplitude + 1) + 12 * noiseStdOf(of);
+  return sum.every((word) => Math.abs(word | 0) <= reach);
+}
+
+/** In grid steps. */
+function noiseStdOf({ contributors, noiseVariance, centralVariance = 0n }: SumOf): number {
+  return Math.sqrt(contributors * Number(noiseVariance) + Number(centralVariance));
 }

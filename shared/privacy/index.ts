@@ -4,7 +4,7 @@ export { type AccountantName, accountantNames, countsSampling, epsilonBy } from 
 export { leastNoiseMultiplier, type Promised, roundUpMultiplier } from './calibrate.ts';
 export { chargeOf, convolutionExcess, devicesVariance, type NoiseMultiplier, type NoiseShare } from './charge.ts';
 export { drawDiscreteGaussian, greatestVariance, sampleDiscreteGaussian } from './discrete-gaussian.ts';
-export { type Fraction, toNumber } from './fraction.ts';
+export { add, type Fraction, fractionOf, isMore, toNumber, zero } from './fraction.ts';
 export { gaussianDelta, gaussianEpsilon } from './gaussian.ts';
 export { erf, erfc, erfcx, logErfc, normalBetween, normalCdf } from './normal.ts';
 export { type PldOptions, pldEpsilon } from './pld.ts';

@@ -30,7 +30,7 @@ export type DeviceFloors = {
   readonly minHonest: number;
   /** Noise mechanisms this device accepts. */
   readonly mechanisms: readonly Mechanism[];
-  /** Smallest noise multiplier z it accepts when noise is distributed; 0 = any. */
+  /** Smallest noise multiplier z it accepts where there is noise; 0 = any. */
   readonly minNoiseMultiplier: number;
 };
 

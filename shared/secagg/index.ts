@@ -1,5 +1,6 @@
 /** The protocol: how a sum is taken without seeing its terms. */
 
+export * from './charge.ts';
 export {
   type ClientEffect,
   type ClientEvent,
@@ -20,6 +21,7 @@ export * from './graph.ts';
 export * from './header.ts';
 export * from './inspect.ts';
 export type { MaskedVector } from './masks.ts';
+export * from './merkle.ts';
 export * from './messages.ts';
 export * from './parameters.ts';
 export * from './plan.ts';

@@ -267,6 +267,7 @@ describe('a device that inspects a plan', () => {
     const noisy = noisyPlan({ noiseNumerator: 9, noiseDenominator: 10, sensitivitySquared: 100n });
     expect(own(noisy, { minNoiseMultiplier: 0.9 })).toBeUndefined();
     expect(own(noisy, { minNoiseMultiplier: 0.91 })).toBe('noise-too-weak');
+    expect(own({ ...noisy, mechanism: 'central' }, { minNoiseMultiplier: 0.91 })).toBe('noise-too-weak');
     expect(own({ ...noisy, noiseNumerator: 0 })).toBe('noise-too-weak');
     expect(own({ ...noisy, noiseDenominator: 0 })).toBe('noise-too-weak');
     expect(own({ ...noisy, sensitivitySquared: 0n })).toBe('noise-too-weak');

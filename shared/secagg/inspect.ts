@@ -37,7 +37,8 @@ export function inspectPlan(plan: Plan, floors: DeviceFloors): GuardReason | und
 function hasPromisedNoise(plan: Plan, floors: DeviceFloors): boolean {
   if (!floors.mechanisms.includes(plan.mechanism)) return false;
   if (plan.noiseDenominator < 1) return false;
-  if (plan.mechanism !== 'distributed') return true;
+  if (plan.mechanism === 'none') return true;
+  // Nobody can check what a coordinator adds by itself, but it must at least promise enough.
   if (plan.noiseNumerator < 1 || plan.sensitivitySquared < 1n) return false;
   return plan.noiseNumerator >= floors.minNoiseMultiplier * plan.noiseDenominator;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { bytes, fromHex, hex } from '../bytes.ts';
-import { leafHash, merkleRoot } from './merkle.ts';
+import { inclusionPath, leafHash, merkleRoot, rootOfInclusion } from './merkle.ts';
 
 describe('the Merkle tree hash', () => {
   // The test tree of the reference implementation of RFC 6962.
@@ -28,5 +28,20 @@ describe('the Merkle tree hash', () => {
   it('differs when two leaves change places', () => {
     const [a, b] = [leafHash(bytes(1)), leafHash(bytes(2))];
     expect(merkleRoot([a, b])).not.toEqual(merkleRoot([b, a]));
+  });
+
+  it('shows every leaf of every size by its path, and no other leaf, place or size', () => {
+    for (let size = 1; size <= 20; size++) {
+      const hashes = Array.from({ length: size }, (_, i) => leafHash(Uint8Array.of(i)));
+      const root = merkleRoot(hashes);
+      for (const [index, leaf] of hashes.entries()) {
+        const path = inclusionPath(hashes, index);
+        expect(path.length).toBeLessThanOrEqual(Math.ceil(Math.log2(size)));
+        expect(rootOfInclusion(leaf, { index, size, path })).toEqual(root);
+        expect(rootOfInclusion(leafHash(Uint8Array.of(99)), { index, size, path })).not.toEqual(root);
+        if (size > 1) expect(rootOfInclusion(leaf, { index: (index + 1) % size, size, path })).not.toEqual(root);
+        expect(rootOfInclusion(leaf, { index, size, path: [...path, root] })).toBeUndefined();
+      }
+    }
   });
 });

@@ -7,10 +7,10 @@
 import { type Bytes, concat } from '../../bytes.ts';
 import type { SignedText } from '../../crypto/index.ts';
 import { invariant } from '../../errors.ts';
+import { chargeIn } from '../charge.ts';
 import { dealText, maskedInputText, maskersHash, maskSalt, viewTag } from '../context.ts';
 import { type DealEvidence, decodeSharers } from '../down-messages.ts';
 import { type MaskedVector, maskedVector, maskJob } from '../masks.ts';
-import { assumedCorrupt } from '../parameters.ts';
 import { areEnough, memberAt } from '../roster.ts';
 import { encodeMaskedInput, encodeMaskedVector } from '../up-messages.ts';
 import {
@@ -92,18 +92,9 @@ function mask(round: Round, acknowledged: Acknowledged, maskers: Maskers): Step 
   });
 }
 
-/** The charge is made for the noise that honest survivors are sure to add, whatever the round's outcome. */
-function spending(round: Round, { cohort }: Seat): { kind: 'spent'; rho?: Rho } {
-  const { plan } = round.device;
-  const { header } = cohort;
-  if (plan.mechanism === 'distributed') {
-    const honest = header.minSurvivors - assumedCorrupt(header.devices, plan.corruptBasisPoints);
-    const denominator = 2n * BigInt(honest) * header.noiseVariance;
-    return { kind: 'spent', rho: { numerator: plan.sensitivitySquared, denominator } };
-  }
-  if (plan.mechanism === 'none' || plan.noiseNumerator === 0) return { kind: 'spent' };
-  const numerator = BigInt(plan.noiseDenominator) ** 2n;
-  return { kind: 'spent', rho: { numerator, denominator: 2n * BigInt(plan.noiseNumerator) ** 2n } };
+function spending({ device }: Round, { cohort }: Seat): { kind: 'spent'; rho?: Rho } {
+  const rho = chargeIn(device.plan, cohort.header);
+  return { kind: 'spent', ...(rho === undefined ? {} : { rho }) };
 }
 
 function contribute(round: Round, acknowledged: Acknowledged, maskers: Maskers, masked: MaskedVector): Step {

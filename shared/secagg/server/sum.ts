@@ -6,6 +6,7 @@
 
 import { equal } from '../../bytes.ts';
 import type { SharedSecret } from '../../crypto/index.ts';
+import { isPlausible } from '../../encoding/index.ts';
 import { commitment, maskSalt, type SaltedShare, type ShareKind, shareKinds, shareText } from '../context.ts';
 import { unmaskJob } from '../masks.ts';
 import { memberAt } from '../roster.ts';
@@ -169,12 +170,9 @@ function survivingMaskers({ masking, survival }: Revealed, place: number): reado
   return masking.neighbourhoods.get(place)!.filter((other) => survival.places.has(other));
 }
 
-/** No sum of honest contributions is further out: each at most the amplitude, its rounding, and noise at 12 deviations. */
 function isInRange(round: Round, { survival }: Revealed, sum: Uint32Array): boolean {
   const { noiseVariance } = membersOf(round).cohort.header;
-  const devices = survival.places.size;
-  const bound = devices * (round.setup.amplitude + 1) + 12 * Math.sqrt(devices * Number(noiseVariance));
-  return sum.every((word) => Math.abs(word | 0) <= bound);
+  return isPlausible(sum, round.setup, { contributors: survival.places.size, noiseVariance });
 }
 
 function commit(round: Round, { masking, survival, certified }: Revealed, sum: Uint32Array<ArrayBuffer>): Step {
