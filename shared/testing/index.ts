@@ -3,6 +3,7 @@
 export { type LinkFaults, perfectLink } from './link-faults.ts';
 export { type LoopbackNetwork, type LoopbackOptions, loopbackNetwork } from './loopback-network.ts';
 export type { LoopbackServer, ServerLink, ServerSession } from './loopback-server.ts';
+export { type CrowdMember, type CrowdOptions, secaggCrowd } from './secagg-crowd.ts';
 export {
   type Lab,
   type LabOptions,

@@ -72,6 +72,8 @@ export type LabOptions = {
   readonly floors?: Partial<DeviceFloors>;
   /** σ_c²; 0n unless said. */
   readonly noiseVariance?: ServerSetup['noiseVariance'];
+  /** The vector of the device at an index, within ±2^20, asked for anew at every use; drawn and kept unless said. */
+  readonly contribution?: (index: number) => Uint32Array<ArrayBuffer>;
 };
 
 export type Lab = {
@@ -114,9 +116,9 @@ export async function secaggLab(options: LabOptions): Promise<Lab> {
     ),
   });
   const ids = deviceIds.map(deviceIdFromBytes);
-  const vectors = new Map(
-    ids.map((id, i) => [id, vectorFrom((length) => derive(`vector ${i}`, length), plan.dimension)]),
-  );
+  const { contribution = drawnVectors(devices, plan.dimension, derive) } = options;
+  const indexOf = new Map(ids.map((id, i) => [id, i]));
+  const vectorOf = (device: DeviceId) => contribution(indexOf.get(device)!);
   const clients = ids.map(
     (id, i): ClientSetup => ({
       plan,
@@ -128,7 +130,7 @@ export async function secaggLab(options: LabOptions): Promise<Lab> {
       floors: { ...labFloors, ...options.floors },
       seed: derive(`round ${i}`),
       // Outside the pipeline, because a test must know the vector exactly.
-      encode: () => vectors.get(id)!.slice() as EncodedVector,
+      encode: () => vectorOf(id) as EncodedVector,
     }),
   );
   const server: ServerSetup = {
@@ -141,13 +143,23 @@ export async function secaggLab(options: LabOptions): Promise<Lab> {
     noiseVariance,
     amplitude,
   };
-  const vectorOf = (device: DeviceId) => vectors.get(device)!.slice();
   const sumOf = (members: readonly DeviceId[]) => {
     const sum = new Uint32Array(plan.dimension);
     for (const device of members) addModulo(sum, vectorOf(device));
     return sum;
   };
   return { plan, planBytes, server, clients, ids, planSecretKey, enrolmentSecretKey, vectorOf, sumOf };
+}
+
+function drawnVectors(
+  devices: number,
+  dimension: number,
+  derive: (label: string, length?: number) => Bytes,
+): (index: number) => Uint32Array<ArrayBuffer> {
+  const vectors = Array.from({ length: devices }, (_, i) =>
+    vectorFrom((length) => derive(`vector ${i}`, length), dimension),
+  );
+  return (index) => vectors[index]!.slice();
 }
 
 /** Signed numbers within the amplitude, from a byte source. */
