@@ -8,9 +8,10 @@ import {
   roundRandomness,
   socketTransport,
 } from '@chorale/client/session';
-import type { Bytes, Packet, TaskId, Transport } from '@chorale/shared';
+import type { Bytes, ChoraleError, Packet, TaskId, Transport } from '@chorale/shared';
 import { systemRandom } from '@chorale/shared/adapters/node';
 import { builtIn, type LabelledRow } from '@chorale/shared/algorithms';
+import type { SignedReceipt } from '@chorale/shared/consent';
 import type { CryptoProvider } from '@chorale/shared/crypto';
 import type { EncodedVector, Vectors } from '@chorale/shared/encoding';
 import { exampleQuery, labelledSnapshots } from '@chorale/shared/features';
@@ -34,7 +35,6 @@ export type DeviceOptions = {
 /** What one device gave to one round, before anything hid it. */
 export type Given = {
   readonly round: string;
-  readonly rows: readonly LabelledRow[];
   readonly vectors: Vectors<string>;
   readonly words: EncodedVector;
 };
@@ -44,7 +44,7 @@ type Memory = { readonly task: TaskId; readonly round: string; seed?: Bytes; bun
 
 export class Device {
   readonly person: Customer;
-  readonly errors: Error[] = [];
+  readonly errors: ChoraleError[] = [];
   readonly #options: DeviceOptions;
   readonly #client: Chorale;
   readonly #memories = new Map<string, Memory>();
@@ -71,6 +71,16 @@ export class Device {
 
   async close(): Promise<void> {
     await this.#client.close();
+  }
+
+  /** What went wrong by its own fault; a coordinator that is away is none of it. */
+  defects(): readonly Error[] {
+    return this.errors.filter(({ code }) => code === 'internal');
+  }
+
+  /** What its person signed, as the coordinator must have it. */
+  receipts(): Promise<readonly SignedReceipt[]> {
+    return this.#client.consent.receipts();
   }
 
   /** Every plan that this device has received, as it came. */
@@ -143,6 +153,6 @@ export class Device {
     const tools = { trainer: this.#options.trainer, signal: new AbortController().signal, randomness };
     const contribution = await contributionFor(question, rows as never, tools);
     const words = encodeContribution(contribution, randomness, 0n);
-    return { round, rows, vectors: contribution.vectors, words };
+    return { round, vectors: contribution.vectors, words };
   }
 }

@@ -4,7 +4,8 @@ import { base64url, concat, floatsToBytes, utf8 } from '@chorale/shared';
 import { nodeCrypto } from '@chorale/shared/adapters/node';
 import { moments } from '@chorale/shared/algorithms';
 import type { CryptoProvider } from '@chorale/shared/crypto';
-import { newDevice, routes } from '@chorale/shared/wire';
+import { labelledSnapshots } from '@chorale/shared/features';
+import { type NewTask, newDevice, routes } from '@chorale/shared/wire';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { evaluationTask, momentsTask, type Setting, trainingTask } from '../quickstart/tasks.ts';
 import { type Deployment, openDeployment } from './adapters/deployment.ts';
@@ -14,7 +15,6 @@ import { needlesOf, type Owner, type Secret } from './secrets.ts';
 import { requestsIn, textOf } from './traffic.ts';
 
 const seed = 'leaks';
-const secrets: readonly Secret[] = ['event', 'feature', 'contribution', 'encoded vector'];
 const examples = { source: 'transactions/1', label: 'purchase-7d', maxRows: 52, cuts } as const;
 
 describe(`a coordinator among devices (people of seed “${seed}”)`, () => {
@@ -28,13 +28,15 @@ describe(`a coordinator among devices (people of seed “${seed}”)`, () => {
   beforeAll(async () => {
     deployment = await openDeployment({ people: distinctivePeople(setting.devices, seed) });
     const { operator } = deployment;
-    const spread = await deployment.run(momentsTask(setting));
-    const state = moments.state.parse(await operator.state(spread.task.id));
-    const training = await deployment.run(trainingTask(setting, state));
-    const model = await operator.latestModel(training.task.id);
-    const evaluation = await deployment.run(evaluationTask(setting, model, await operator.parameters(model)));
-    const rounds = [spread, training, evaluation].flatMap((one) => one.rounds);
-    expect(rounds.map((round) => round.state)).toEqual(['committed', 'committed', 'committed']);
+    const committed = async (task: NewTask) => {
+      const { task: after, rounds } = await deployment!.run(task);
+      expect(rounds).toMatchObject([{ state: 'committed' }]);
+      return after.id;
+    };
+    const spread = await committed(momentsTask(setting));
+    const state = moments.state.parse(await operator.state(spread));
+    const model = await operator.latestModel(await committed(trainingTask(setting, state)));
+    await committed(evaluationTask(setting, model, await operator.parameters(model)));
     owners = await ownersOf(deployment);
     needles = needlesOf(owners);
     kept = [...(await deployment.endAndReadStore()), deployment.log()];
@@ -43,10 +45,11 @@ describe(`a coordinator among devices (people of seed “${seed}”)`, () => {
   afterAll(() => deployment?.close());
 
   it('has been listened to: every masked vector went by, and nothing was compressed or chunked', () => {
+    expect(deployment!.devices.flatMap((device) => device.defects())).toEqual([]);
     const said = deployment!.speeches();
     const inputs = said.flatMap(({ up }) => up.messages.filter(isNamed('masked-input')));
     const given = owners.flatMap((owner) => owner.given);
-    expect(inputs).toHaveLength(given.length);
+    expect(inputs.length).toBeGreaterThanOrEqual(given.length);
     expect(given.length).toBeGreaterThanOrEqual(3 * setting.cohort);
     const http = said.flatMap(({ up, down }) => [textOf(up.http), textOf(down.http)]);
     expect(http.filter((text) => /^(transfer|content)-encoding:/im.test(text))).toEqual([]);
@@ -55,10 +58,11 @@ describe(`a coordinator among devices (people of seed “${seed}”)`, () => {
   });
 
   it('sees, keeps and logs no event, feature, contribution or encoded vector of one device', () => {
-    for (const secret of secrets) {
-      const known = needles.filter((needle) => needle.secret === secret).map(({ owner }) => owner);
-      expect(new Set(known).size, `people with a recognisable ${secret}`).toBe(setting.devices);
-    }
+    const knownBy = (secret: Secret) =>
+      new Set(needles.filter((needle) => needle.secret === secret).map(({ owner }) => owner)).size;
+    expect([knownBy('event'), knownBy('feature')]).toEqual([setting.devices, setting.devices]);
+    const senders = owners.filter(({ given }) => given.length > 0).length;
+    expect([knownBy('contribution'), knownBy('encoded vector')]).toEqual([senders, senders]);
     expect(search(needles, [...traffic, ...kept])).toEqual([]);
   });
 
@@ -76,7 +80,7 @@ describe(`a coordinator among devices (people of seed “${seed}”)`, () => {
   it('would be caught with an event in a log line, or a vector in a record', () => {
     const [one, other] = owners as [Owner, Owner];
     const logged = JSON.stringify({ level: 20, event: one.person.events[3], message: 'enrolled' });
-    const features = other.given[0]!.rows[2]!.features;
+    const features = other.rows[2]!;
     const planted: Haystack[] = [
       { name: 'log', bytes: concat(kept.at(-1)!.bytes, utf8(logged)) },
       { name: 'record', bytes: utf8(`{"row":"${base64url(concat(utf8('x'), floatsToBytes(features)))}"}`) },
@@ -113,9 +117,13 @@ function settingOf(size: { devices: number; cohort: number }): Setting {
   return { ...size, rounds: 1, train: examples, test: examples };
 }
 
-function ownersOf(deployment: Deployment): Promise<Owner[]> {
+function ownersOf({ devices }: Deployment): Promise<Owner[]> {
   return Promise.all(
-    deployment.devices.map(async (device) => ({ person: device.person, given: await device.given() })),
+    devices.map(async (device) => {
+      const { person } = device;
+      const rows = labelledSnapshots(person.events, examples, Number.MAX_SAFE_INTEGER);
+      return { person, rows: rows.map(({ features }) => features), given: await device.given() };
+    }),
   );
 }
 

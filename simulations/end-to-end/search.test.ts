@@ -58,8 +58,8 @@ describe('a search', () => {
   });
 
   it('leaves out what is true of two people', () => {
-    const [ada, bob] = distinctivePeople(2, 'twins').map((person) => ({ person, given: [] }));
-    const twin = { person: { ...bob!.person, events: ada!.person.events }, given: [] };
+    const [ada, bob] = distinctivePeople(2, 'twins').map((person) => ({ person, rows: [], given: [] }));
+    const twin = { person: { ...bob!.person, events: ada!.person.events }, rows: [], given: [] };
     expect(new Set(needlesOf([ada!, bob!]).map(({ owner }) => owner)).size).toBe(2);
     const told = needlesOf([ada!, twin]).filter(({ form }) => form === 'text');
     expect(told.map(({ bytes }) => fromUtf8(bytes))).toEqual([ada!.person.id, twin.person.id]);

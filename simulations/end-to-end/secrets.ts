@@ -5,20 +5,28 @@ import type { Customer } from '../datasets/dataset.ts';
 import type { Given } from './device.ts';
 import { encodingsOf, type Form, formsOfNumbers, formsOfText, formsOfWords } from './forms.ts';
 import type { Needle } from './search.ts';
+import { textOf } from './traffic.ts';
 
 export type Secret = 'event' | 'feature' | 'contribution' | 'encoded vector';
-export type Owner = { readonly person: Customer; readonly given: readonly Given[] };
+
+export type Owner = {
+  readonly person: Customer;
+  /** The features of every snapshot that could be asked for. */
+  readonly rows: readonly Float32Array[];
+  readonly given: readonly Given[];
+};
 
 /** What is true of two people tells nothing of either, and is left out. */
 export function needlesOf(owners: readonly Owner[]): Needle[] {
   const told = new Map<string, { readonly owner: string; readonly secret: Secret; readonly form: Form }>();
   const shared = new Set<string>();
-  for (const { person, given } of owners) {
-    for (const [secret, form] of secretsOf(person, given)) {
-      const key = Buffer.from(form.bytes).toString('latin1');
+  for (const owner of owners) {
+    const { id } = owner.person;
+    for (const [secret, form] of secretsOf(owner)) {
+      const key = textOf(form.bytes);
       const known = told.get(key);
-      if (known !== undefined && known.owner !== person.id) shared.add(key);
-      else told.set(key, { owner: person.id, secret, form });
+      if (known !== undefined && known.owner !== id) shared.add(key);
+      else told.set(key, { owner: id, secret, form });
     }
   }
   for (const key of shared) told.delete(key);
@@ -27,8 +35,7 @@ export function needlesOf(owners: readonly Owner[]): Needle[] {
   );
 }
 
-function secretsOf({ id, events }: Customer, given: readonly Given[]): (readonly [Secret, Form])[] {
-  const rows = given.flatMap((one) => one.rows.map(({ features }) => features));
+function secretsOf({ person: { id, events }, rows, given }: Owner): (readonly [Secret, Form])[] {
   const segments = given.flatMap(({ vectors }) => Object.values(vectors));
   const as = (secret: Secret, forms: readonly Form[]) => forms.map((form) => [secret, form] as const);
   return [
