@@ -82,6 +82,7 @@ function heard<Is extends Word['is']>({ child, log }: Spare, is: Is): Promise<Ex
       resolve(word as Extract<Word, { is: Is }>);
     };
     const onExit = () => reject(new Error(`a coordinator ended before it was ${is}:\n${log().slice(-2000)}`));
-    child.on('message', onMessage).once('exit', onExit);
+    if (child.exitCode === null && child.signalCode === null) child.on('message', onMessage).once('exit', onExit);
+    else onExit();
   });
 }
