@@ -46,6 +46,9 @@ import { type Deal, dealtTo, decodeDeal, decodeMaskedInput, neighbourBitmap } fr
 
 const provider = rememberingVerdicts(nodeCrypto());
 
+/** L of Ed25519. */
+const groupOrder = 2n ** 252n + 27_742_317_777_372_353_535_851_937_790_883_648_493n;
+
 /** Ten devices: A = 1, D = 3, minSurvivors = 7, complete graph, t = 4, committee of all, T = 6. */
 const makeLab = (seed: string) => secaggLab({ provider, devices: 10, seed });
 
@@ -54,7 +57,7 @@ type Stage = { readonly lab: Lab; readonly lockstep: Lockstep; readonly seen: Se
 /** Everyone has its masked input ready; the adversary may change what `sharers` says. */
 async function untilMasked(lab: Lab, tamperDown?: (seen: SeenCohort) => TurnOptions['tamperDown']): Promise<Stage> {
   const advertised = await playTurn(await beginLockstep(provider, lab));
-  const seen = cohortOf(lab, advertised.sentDown.get(lab.ids[0]!)![0]!);
+  const seen = cohortOf(advertised.sentDown.get(lab.ids[0]!)![0]!);
   const dealt = await playTurn(advertised);
   const tamper = tamperDown?.(seen);
   return { lab, seen, lockstep: await playTurn(dealt, tamper ? { tamperDown: tamper } : {}) };
@@ -384,11 +387,11 @@ describe('two headers on one roster', () => {
     const lab = await makeLab('two headers');
     const begun = await beginLockstep(provider, lab);
     const advertised = await playTurn(begun);
-    const honest = cohortOf(lab, advertised.sentDown.get(lab.ids[0]!)![0]!);
+    const honest = cohortOf(advertised.sentDown.get(lab.ids[0]!)![0]!);
     const roster = (threshold: number) =>
       forgeRoster(provider, lab, honest.advertisements, { ...honest.header, threshold });
     const rosters = [await roster(4), await roster(5)];
-    const cohorts = rosters.map((message) => cohortOf(lab, message));
+    const cohorts = rosters.map(cohortOf);
     const half = (id: DeviceId) => (lab.ids.indexOf(id) < 5 ? 0 : 1);
     const now = begun.now;
     const devices = new Map<DeviceId, Settled>();
@@ -442,7 +445,7 @@ describe('two headers on one roster', () => {
     const lab = await makeLab('second header');
     const advertised = await playTurn(await beginLockstep(provider, lab));
     const victim = lab.ids[0]!;
-    const honest = cohortOf(lab, advertised.sentDown.get(victim)![0]!);
+    const honest = cohortOf(advertised.sentDown.get(victim)![0]!);
     const second = await forgeRoster(provider, lab, honest.advertisements, { ...honest.header, threshold: 5 });
     const told = await tell(provider, stateOf(advertised, victim), second, advertised.now);
     expect(told.sent).toEqual([]);
@@ -468,7 +471,7 @@ describe('a roster', () => {
 
   async function honestRoster(lab: Lab, begun: Lockstep): Promise<SeenCohort> {
     const advertised = await playTurn(begun);
-    return cohortOf(lab, advertised.sentDown.get(lab.ids[0]!)![0]!);
+    return cohortOf(advertised.sentDown.get(lab.ids[0]!)![0]!);
   }
 
   const withHeader = (change: Partial<RosterHeader>) => (honest: SeenCohort, lab: Lab) =>
@@ -575,6 +578,10 @@ describe('a roster', () => {
       change: (entries, lab) => replace(entries, lab, (entry) => changed(entry, { commitment: bytes(32).fill(1) })),
     },
     {
+      name: 'a signature that is S + L of a good one',
+      change: (entries, lab) => replace(entries, lab, (entry) => ({ ...entry, signature: plusOrder(entry.signature) })),
+    },
+    {
       name: 'a credential of another day',
       change: (entries, lab) =>
         replace(entries, lab, (entry) => ({
@@ -592,6 +599,15 @@ describe('a roster', () => {
       change: (entries, lab) => entries.filter((entry) => !isOwn(entry, lab)),
     },
   ];
+  /** The same point and S + L: a second signature for lax verifiers. */
+  const plusOrder = (signature: Bytes): Bytes => {
+    let carry = 0;
+    return signature.map((byte, i) => {
+      if (i < 32) return byte;
+      carry = byte + Number((groupOrder >> BigInt(8 * (i - 32))) & 255n) + (carry >> 8);
+      return carry & 255;
+    });
+  };
   const changed = (entry: Advertisement, leaf: Partial<Advertisement['leaf']>): Advertisement => {
     const next = { ...entry.leaf, ...leaf };
     return { ...entry, leaf: next, leafBytes: encodeLeaf(next) };
@@ -639,7 +655,7 @@ describe('masks under another plan', () => {
       const advertised = await playTurn(await beginLockstep(provider, lab));
       rosters.push(advertised.sentDown.get(lab.ids[0]!)![0]!.body);
     }
-    const [first, second] = [honest, other].map((lab, i) => cohortOf(lab, { name: 'roster', body: rosters[i]! }));
+    const [first, second] = [honest, other].map((_, i) => cohortOf({ name: 'roster', body: rosters[i]! }));
     expect(honest.ids).toEqual(other.ids);
     expect(first!.cohort.ctx).not.toEqual(second!.cohort.ctx);
     // The roster of one is refused by a device of the other.

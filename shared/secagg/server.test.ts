@@ -47,7 +47,7 @@ const inventShares = lying((_, result) =>
 
 async function cohortAfterRoster(lab: Lab, lockstep: Lockstep): Promise<{ seen: SeenCohort; next: Lockstep }> {
   const next = await playTurn(lockstep);
-  return { next, seen: cohortOf(lab, next.sentDown.get(lab.ids[0]!)![0]!) };
+  return { next, seen: cohortOf(next.sentDown.get(lab.ids[0]!)![0]!) };
 }
 
 describe('a dealer', () => {

@@ -15,7 +15,6 @@ import {
   encodeAdvertisement,
   formCohort,
   neighboursOf,
-  planHashOf,
   rosterRoot,
 } from '../secagg/roster.ts';
 import { encodeBitmap } from '../secagg/survivors.ts';
@@ -54,11 +53,11 @@ export type SeenCohort = {
   readonly advertisements: readonly Advertisement[];
 };
 
-export function cohortOf(lab: Lab, { body }: DownMessage): SeenCohort {
+export function cohortOf({ body }: DownMessage): SeenCohort {
   const message = decodeRoster(body);
   const header = decodeHeader(message.header);
   const advertisements = message.advertisements.map(decodeAdvertisement);
-  const cohort = formCohort(header, message.header, planHashOf(lab.planBytes), advertisements);
+  const cohort = formCohort(header, message.header, header.planHash, advertisements);
   const places = new Map(cohort.members.map(({ leaf }, place) => [deviceIdFromBytes(leaf.deviceId), place]));
   return { cohort, header, advertisements, placeOf: (device) => places.get(device)! };
 }
