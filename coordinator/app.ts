@@ -1,6 +1,6 @@
 /** The composition root: builds the coordinator from its parts, without HTTP, sockets or a process around it. */
 
-import { base64url, type TaskId } from '@chorale/shared';
+import { base64url, ChoraleError, type TaskId } from '@chorale/shared';
 import { builtIn, type Registry } from '@chorale/shared/algorithms';
 import { type Keyring, openKeyring } from './auth/keyring.ts';
 import { keyRoutes } from './auth/routes.ts';
@@ -15,6 +15,7 @@ import type { Route } from './http/route.ts';
 import { createModels, type Models } from './models/models.ts';
 import { modelRoutes } from './models/routes.ts';
 import type { Ports } from './ports.ts';
+import { type Accounts, createAccounts } from './privacy/accounts.ts';
 import type { Desk } from './realtime/device-session.ts';
 import type { Link, LinkSession } from './realtime/link.ts';
 import { createSessions, type Sessions } from './realtime/sessions.ts';
@@ -67,27 +68,34 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   const queue = new Queue();
   const byTask = new Map<TaskId, TaskRounds>();
 
-  const tasks = createTasks({ ports, registry, queue, onChange: (task) => follow(task) });
+  const accounts = createAccounts(store);
+  const tasks = createTasks({ ports, registry, queue, accounts, onChange: (task) => follow(task) });
   const consents = createConsents({
     ports,
     tasks,
     queue,
     onRefusal: async (task, id) => byTask.get(task.id)?.withdraw(id),
   });
-  const devices = createDevices({ ports, keyring, tasks, consents, queue });
+  const devices = createDevices({ ports, keyring, tasks, consents, accounts, queue });
   const models = createModels(ports, keyring);
   const rounds = createRounds(ports);
   const broadcasts = new Broadcasts();
-  const sessions = createSessions(ports, createDesk({ byTask, devices, consents, tasks }), limits.packetsPerMinute);
+  const sessions = createSessions(
+    ports,
+    createDesk({ byTask, devices, consents, accounts, tasks }),
+    limits.packetsPerMinute,
+  );
 
-  const parts = { ports, keyring, rounds, broadcasts, tasks, models, config, devices: sessions, onMoment };
+  const parts = { ports, keyring, rounds, broadcasts, tasks, models, accounts, config, devices: sessions, onMoment };
   const follow = (task: Task) => {
     const known = byTask.get(task.id);
     if (known) known.follow(task);
     else byTask.set(task.id, new TaskRounds(task, parts));
   };
 
-  for (const task of await tasks.all()) follow(await abandonLeftOpen(task, { ports, tasks, rounds }));
+  for (const task of await tasks.all()) {
+    follow(await tasks.settle(await abandonLeftOpen(task, { ports, tasks, rounds })));
+  }
 
   const status = {
     ...{ tasks, rounds },
@@ -126,18 +134,27 @@ type DeskParts = {
   readonly byTask: ReadonlyMap<TaskId, TaskRounds>;
   readonly devices: Devices;
   readonly consents: Consents;
+  readonly accounts: Accounts;
   readonly tasks: Tasks;
 };
 
 /** Leads what devices say on their connections to the part that it concerns. */
-function createDesk({ byTask, devices, consents, tasks }: DeskParts): Desk {
+function createDesk({ byTask, devices, consents, accounts, tasks }: DeskParts): Desk {
   const roundsOf = async (id: TaskId): Promise<TaskRounds> => byTask.get(id) ?? refuseUnknown(await tasks.get(id));
   return {
     deviceOf: (task, id) => devices.ofTask(task, id),
-    checkConsent: async (task, id) => consents.check((await roundsOf(task)).task, id),
-    checkIn: async (session, { device, day }, lastRound) =>
-      (await roundsOf(session.task)).checkIn({ device, credentialDay: day }, lastRound),
-    receive: async (session, round, message) => (await roundsOf(session.task)).receive(session.device, round, message),
+    checkConsent: async (task, id) => void (await consents.check((await roundsOf(task)).task, id)),
+    async checkIn(session, { device, day }, lastRound) {
+      const rounds = await roundsOf(session.task);
+      if (rounds.task.state === 'running' && !(await accounts.mayGive(rounds.task, device)))
+        throw new ChoraleError('budget-exhausted', 'this device has given all that the task’s promise allows');
+      rounds.checkIn({ device, credentialDay: day }, lastRound);
+    },
+    async receive(session, round, message) {
+      const rounds = await roundsOf(session.task);
+      const consent = await consents.check(rounds.task, session.device);
+      return rounds.receive(session.device, round, message, consent);
+    },
     withdraw: async (session) => (await roundsOf(session.task)).withdraw(session.device),
     leave(session, reason) {
       consents.forget(session.device);

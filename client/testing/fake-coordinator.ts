@@ -165,11 +165,9 @@ export class FakeCoordinator {
       parameterCount: parameters.length,
       parametersSha256: hex(sha256(value)),
       card: {
-        mechanism: 'none',
-        contributors: 10,
-        rounds: 1,
-        smallestCohort: 10,
+        privacy: { mechanism: 'none', contributors: 10, rounds: 1, smallestCohort: 10 } as const,
         consentPolicySha256: task.consentPolicy.sha256,
+        receiptsRoot: '00'.repeat(32),
       },
     };
     const signature = base64url(await this.sign(this.#keys.plan, modelText(unsigned)));

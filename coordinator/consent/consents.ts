@@ -32,8 +32,11 @@ export interface Consents {
   renew(task: Task, subject: Subject, input: unknown): Promise<void>;
   /** Keeps a later word of an enrolled device, such as a withdrawal; when this resolves it is durable and obeyed. */
   record(input: unknown): Promise<void>;
-  /** @throws ChoraleError `consent-required` or `policy-superseded` unless the device may take part in the task now */
-  check(task: Task, id: DeviceId): Promise<void>;
+  /**
+   * @returns the receipt by which the device may take part in the task now
+   * @throws ChoraleError `consent-required` or `policy-superseded` unless it may
+   */
+  check(task: Task, id: DeviceId): Promise<SignedReceipt>;
   /** Drops what is remembered of a device that left. */
   forget(id: DeviceId): void;
 }
@@ -110,7 +113,11 @@ export function createConsents({ ports, tasks, queue, onRefusal }: ConsentsParts
       },
     );
 
-  const check: Consents['check'] = async (task, id) => requireGranted(stateOf(task, await historyOf(id)), task);
+  const check: Consents['check'] = async (task, id) => {
+    const history = await historyOf(id);
+    requireGranted(stateOf(task, history), task);
+    return grantIn(history, task);
+  };
 
   return {
     check,
@@ -149,6 +156,12 @@ function checkSubject({ receipt }: SignedReceipt, task: Task, subject: Subject, 
     throw new ChoraleError('invalid-input', 'receipt: about another task or device');
   if (receipt.decidedAt > now + maxAheadMs)
     throw new ChoraleError('invalid-input', 'receipt: decidedAt: more than a day in the future');
+}
+
+/** The decision that counts, which is a grant: the latest one about the task's purpose. */
+function grantIn(history: History, { purpose }: Task): SignedReceipt {
+  const decided = history.filter(({ receipt }) => receipt.decisions[purpose] !== undefined);
+  return decided.reduce((last, next) => (next.receipt.decidedAt >= last.receipt.decidedAt ? next : last));
 }
 
 function requireGranted(state: ConsentState, task: Task): void {

@@ -7,6 +7,7 @@ import type { Keyring } from '../auth/keyring.ts';
 import { sign, verify } from '../auth/signatures.ts';
 import type { Consents } from '../consent/consents.ts';
 import type { Ports } from '../ports.ts';
+import type { Accounts } from '../privacy/accounts.ts';
 import { dayOf } from '../rounds/pacing.ts';
 import { storeKeys } from '../store/keys.ts';
 import type { Queue } from '../store/queue.ts';
@@ -32,16 +33,18 @@ export type DevicesParts = {
   readonly keyring: Keyring;
   readonly tasks: Tasks;
   readonly consents: Consents;
+  readonly accounts: Accounts;
   readonly queue: Queue;
 };
 
-export function createDevices({ ports, keyring, tasks, consents, queue }: DevicesParts): Devices {
+export function createDevices({ ports, keyring, tasks, consents, accounts, queue }: DevicesParts): Devices {
   const { store, clock, crypto, events } = ports;
 
   const enrolNew = async (task: Task, subject: Subject, receipt: unknown): Promise<Device> => {
     const writes = await consents.prepareFirst(task, subject, receipt);
     const made = await credentialed(task.id, subject, dayOf(clock.now()));
-    await store.batch([putRecord(storeKeys.device(made.device), made), ...writes]);
+    const account = accounts.opening(task, made.device);
+    await store.batch([putRecord(storeKeys.device(made.device), made), ...writes, ...account]);
     events.deviceEnrolled(task.id, made.device);
     return made;
   };

@@ -20,6 +20,7 @@ import * as z from 'zod';
 import type { Keyring } from '../auth/keyring.ts';
 import { sign } from '../auth/signatures.ts';
 import type { Ports } from '../ports.ts';
+import { claimOf } from '../privacy/claim.ts';
 import { storeKeys, under } from '../store/keys.ts';
 import { type Page, type PageQuery, readPage } from '../store/pages.ts';
 import { parseRecord, putRecord, readRecord } from '../store/records.ts';
@@ -38,10 +39,12 @@ export interface Models {
 }
 
 export type NextModel = {
+  /** As it stands after the round, but for this model. */
   readonly task: Task;
   readonly learned: LearnedModel;
   readonly round: RoundId;
-  readonly contributors: number;
+  /** Merkle root over the receipts behind the round, in hexadecimal. */
+  readonly receiptsRoot: string;
 };
 
 const pointer = z.object({ task: z.string(), version: z.number() });
@@ -89,7 +92,7 @@ export function createModels(ports: Ports, keyring: Keyring): Models {
 }
 
 function describe(
-  { task, learned, round, contributors }: NextModel,
+  { task, learned, round, receiptsRoot }: NextModel,
   id: ModelId,
   createdAt: string,
   parameters: Bytes,
@@ -107,11 +110,9 @@ function describe(
     parameterCount: learned.parameters.length,
     parametersSha256: hex(sha256(parameters)),
     card: {
-      mechanism: task.privacy.mechanism,
-      contributors,
-      rounds: task.roundsCommitted + 1,
-      smallestCohort: task.smallestCohort === 0 ? contributors : Math.min(task.smallestCohort, contributors),
+      privacy: claimOf(task),
       consentPolicySha256: task.consentPolicy.sha256,
+      receiptsRoot,
     },
   };
 }

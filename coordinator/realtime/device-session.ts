@@ -118,7 +118,6 @@ export class DeviceSession implements LinkSession {
     }
     const { round } = parseInput(roundHeader, packet.header, name);
     if (packet.body === undefined) throw new ChoraleError('invalid-input', `${name}: the binary body is missing`);
-    await desk.checkConsent(this.task, this.device);
     return desk.receive(this, BigInt(round), { name, body: packet.body });
   }
 

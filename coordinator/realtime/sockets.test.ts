@@ -189,7 +189,7 @@ describe('a device', () => {
     const devices = await Promise.all(Array.from({ length: 5 }, () => enrolled(own)));
     await Promise.all(devices.map((device) => device.connect(transportOver(handshakeOf(own, device)))));
     await until(async () => (await live.coordinator.tasks.get(own.id)).roundsCommitted > 0);
-    expect((await live.coordinator.models.latest(own.id)).card.contributors).toBe(5);
+    expect((await live.coordinator.models.latest(own.id)).card.privacy.contributors).toBe(5);
     await until(() => devices.every(({ outcomes }) => outcomes.some(({ kind }) => kind === 'completed')));
   });
 });

@@ -3,6 +3,7 @@
 import type { DeviceId, Instant, Packet, Reply } from '@chorale/shared';
 import {
   type DownMessage,
+  type RosterHeader,
   type ServerEffect,
   type ServerEvent,
   type ServerOutcome,
@@ -19,6 +20,8 @@ export type EngineOptions = {
   readonly setup: ServerSetup;
   readonly ports: Pick<Ports, 'clock' | 'crypto'>;
   readonly push: (device: DeviceId, packet: Packet) => void;
+  /** Awaited before devices are asked for their vectors; where it fails, nobody is. */
+  readonly beforeAsking?: (devices: readonly DeviceId[], header: RosterHeader) => Promise<void>;
   /** Called when the first message of a kind goes down: the turn that it asks for has begun. */
   readonly onSent?: (name: DownMessage['name']) => void;
 };
@@ -98,7 +101,22 @@ export class RoundEngine {
   }
 
   #perform(effects: readonly ServerEffect[]): void {
-    for (const effect of effects) this.#performOne(effect);
+    const isAsking = (effect: ServerEffect): effect is Asking =>
+      effect.do === 'send' && effect.message.name === 'sharers';
+    const asking = effects.filter(isAsking);
+    for (const effect of effects) if (!isAsking(effect)) this.#performOne(effect);
+    if (asking.length > 0) void this.#ask(asking);
+  }
+
+  async #ask(asking: readonly Asking[]): Promise<void> {
+    try {
+      const { header } = this.#state.round.members!.cohort;
+      const devices = asking.map(({ to }) => to as DeviceId);
+      await this.#options.beforeAsking?.(devices, header);
+      if (!this.#isOver) for (const { to, message } of asking) this.#send(to as DeviceId, message);
+    } catch (error) {
+      this.#break(error);
+    }
   }
 
   #performOne(effect: ServerEffect): void {
@@ -156,6 +174,8 @@ export class RoundEngine {
     return this.#options.ports.clock.now();
   }
 }
+
+type Asking = Extract<ServerEffect, { do: 'send' }>;
 
 export const roundOver: Reply = {
   ok: false,

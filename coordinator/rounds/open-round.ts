@@ -1,10 +1,12 @@
 /** One round from its plan to its record: devices talk to the machine, and what comes of it is stored. */
 
-import type { DeviceId, Packet, Reply } from '@chorale/shared';
-import type { ServerOutcome, UpMessage } from '@chorale/shared/secagg';
+import { type Bytes, type DeviceId, invariant, type Packet, type Reply } from '@chorale/shared';
+import { receiptHash, type SignedReceipt } from '@chorale/shared/consent';
+import { chargeIn, type RosterHeader, type ServerOutcome, type UpMessage } from '@chorale/shared/secagg';
 import type { Keyring } from '../auth/keyring.ts';
 import type { Models } from '../models/models.ts';
 import type { Ports } from '../ports.ts';
+import type { Accounts } from '../privacy/accounts.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Tasks } from '../tasks/tasks.ts';
 import { type Abandoned, abandonRound, type Committed, commitRound, figuresOf } from './commit.ts';
@@ -30,6 +32,7 @@ export type OpenRoundParts = {
   readonly keyring: Keyring;
   readonly tasks: Tasks;
   readonly models: Models;
+  readonly accounts: Accounts;
   readonly devices: Audience;
   readonly onMoment: (moment: Moment) => void;
 };
@@ -39,6 +42,10 @@ export class OpenRound {
   readonly #opened: OpenedRound;
   readonly #members: ReadonlySet<DeviceId>;
   readonly #engine: RoundEngine;
+  /** By whom a vector was taken, and the receipt that allowed it then. */
+  readonly #receipts = new Map<DeviceId, Bytes>();
+  readonly #charged = new Set<DeviceId>();
+  #charging: Promise<void> = Promise.resolve();
 
   /** Sends the plan to everybody who is invited. */
   constructor(opened: OpenedRound, parts: OpenRoundParts) {
@@ -51,6 +58,7 @@ export class OpenRound {
     this.#engine = new RoundEngine({
       ...{ ports, setup: serverSetup(opened, keyring) },
       push: (device, packet) => devices.push(device, packet),
+      beforeAsking: (asked, header) => this.#charge(asked, header),
       onSent: (name) => {
         ports.events.turnEntered(this.#name, name);
         this.#note(`sent ${name}`);
@@ -75,8 +83,12 @@ export class OpenRound {
     this.#parts.devices.push(device, { name: 'plan', header, body: bundle });
   }
 
-  receive(device: DeviceId, message: UpMessage): Promise<Reply> {
-    return this.#engine.receive(device, message);
+  /** @param consent the receipt that allows the message */
+  async receive(device: DeviceId, message: UpMessage, consent: SignedReceipt): Promise<Reply> {
+    const answered = this.#engine.receive(device, message);
+    const isTaken = message.name === 'masked-input' && (await answered).ok;
+    if (isTaken) this.#receipts.set(device, receiptHash(consent));
+    return answered;
   }
 
   /** Takes the device out of the sum, if its vector is not in it already. */
@@ -119,11 +131,39 @@ export class OpenRound {
     }
   }
 
+  /**
+   * Counts a participation for everybody who is about to be asked for a vector, whatever becomes of the round: a device
+   * that answers has spent it, and a coordinator that dies now must still know.
+   */
+  #charge(asked: readonly DeviceId[], header: RosterHeader): Promise<void> {
+    const devices = asked.filter((device) => !this.#charged.has(device));
+    for (const device of devices) this.#charged.add(device);
+    const rho = chargeIn(this.#opened.plan, header);
+    // Who comes back is asked again, but not before the first charge is durable.
+    if (rho === undefined || devices.length === 0) return this.#charging;
+    const { tasks, accounts } = this.#parts;
+    const charge = async () => {
+      await tasks.change(this.#opened.plan.task, async (before) => {
+        const { mostSpent, writes } = await accounts.charge(before, devices, rho);
+        return { task: { ...before, mostSpent }, writes };
+      });
+    };
+    this.#charging = this.#charging.then(charge);
+    return this.#charging;
+  }
+
+  #receiptOf(device: DeviceId): Bytes {
+    const receipt = this.#receipts.get(device);
+    invariant(receipt, 'no vector is taken without a receipt');
+    return receipt;
+  }
+
   /** @returns undefined where nothing was written */
   async #commit(outcome: Committed): Promise<Task | undefined> {
     const { events, clock } = this.#parts.ports;
     this.#note('committing');
-    const task = await commitRound(this.#parts, this.#opened, outcome).catch((error: unknown) => {
+    const receipts = outcome.survivors.map((device) => this.#receiptOf(device));
+    const task = await commitRound(this.#parts, this.#opened, outcome, receipts).catch((error: unknown) => {
       events.defectFound(`commit of round ${this.number} of ${this.#name.task}`, error);
       return undefined;
     });

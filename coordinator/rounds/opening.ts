@@ -7,6 +7,7 @@ import { encodePlanBundle, inlineBroadcastBytes, type RoundView } from '@chorale
 import type { Keyring } from '../auth/keyring.ts';
 import { sign } from '../auth/signatures.ts';
 import type { Ports } from '../ports.ts';
+import { gridRequestOf } from '../privacy/noise.ts';
 import type { Learning } from '../tasks/learning.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Broadcasts } from './broadcasts.ts';
@@ -39,7 +40,7 @@ export async function openRound(
   learning: Learning,
   invited: readonly DeviceId[],
 ): Promise<OpenedRound> {
-  const encoding = learning.encoding(task.cohort.size);
+  const encoding = learning.encoding(gridRequestOf(task));
   const broadcast = learning.broadcast(task.examples);
   broadcasts.shelve(task.id, broadcast);
   const record = await rounds.reserve(task.id, invited.length, keyring.epoch);

@@ -4,8 +4,7 @@ import { type Bytes, bytes, fromHex, type Instant, utf8 } from '@chorale/shared'
 import { sha256 } from '@chorale/shared/crypto';
 import type { Encoding } from '@chorale/shared/encoding';
 import type { Plan, TurnLimits } from '@chorale/shared/secagg';
-import type { Task } from '../tasks/task.ts';
-import { assumptionsOf } from '../tasks/tasks.ts';
+import { assumptionsOf, type Task } from '../tasks/task.ts';
 
 /** Devices train before they advertise, so the first turn is long; the roster closes earlier, as soon as it is full. */
 const defaultLimits: TurnLimits = {
@@ -42,8 +41,8 @@ export function makePlan({ task, round, openedAt, encoding, broadcast }: PlanReq
     mechanism: task.privacy.mechanism,
     segmentCount: encoding.layout.length,
     inverseGrid: encoding.inverseGrid,
-    noiseNumerator: 0,
-    noiseDenominator: 1,
+    noiseNumerator: task.noiseMultiplier.numerator,
+    noiseDenominator: task.noiseMultiplier.denominator,
     sensitivitySquared: encoding.sensitivitySquared,
     ...assumptionsOf(task.cohort),
     minDevices: minSize,

@@ -2,6 +2,7 @@
 
 import {
   ChoraleError,
+  type DeviceId,
   type Instant,
   invariant,
   newId,
@@ -11,6 +12,7 @@ import {
 } from '@chorale/shared';
 import {
   idField,
+  type ReceiptInclusionView,
   type RoundView,
   roundView,
   type TranscriptView,
@@ -24,6 +26,7 @@ import { storeKeys, under } from '../store/keys.ts';
 import { type Page, type PageQuery, readPage } from '../store/pages.ts';
 import { parseRecord, putRecord, readRecord } from '../store/records.ts';
 import { nextRoundNumber } from './plan.ts';
+import { receiptInclusion } from './receipts.ts';
 
 export interface Rounds {
   /** Makes the next number of a task durable, as an open round: a coordinator killed later never uses it again. */
@@ -35,6 +38,8 @@ export interface Rounds {
   last(task: TaskId): Promise<RoundView | undefined>;
   /** @throws ChoraleError `not-found` where the round did not commit */
   transcript(id: RoundId): Promise<TranscriptView>;
+  /** By which receipt a device took part. @throws ChoraleError `not-found` where its vector is not in the sum */
+  receipt(id: RoundId, device: DeviceId): Promise<ReceiptInclusionView>;
 }
 
 const pointer = z.object({ task: idField('task'), number: u64Field });
@@ -43,6 +48,11 @@ export function createRounds({ store, clock, random }: Ports): Rounds {
   const last = async (task: TaskId): Promise<RoundView | undefined> => {
     const [entry] = await store.range({ ...under(`round/${task}`), limit: 1, isReversed: true });
     return entry && parseRecord(roundView, entry);
+  };
+  const transcript = async (id: RoundId): Promise<TranscriptView> => {
+    const found = await readRecord(store, storeKeys.transcript(id), transcriptView);
+    if (!found) throw new ChoraleError('not-found', 'there is no transcript: only committed rounds have one');
+    return found;
   };
   return {
     last,
@@ -72,11 +82,8 @@ export function createRounds({ store, clock, random }: Ports): Rounds {
 
     page: (task, query) => readPage(store, `round/${task}`, roundView, query),
 
-    async transcript(id) {
-      const found = await readRecord(store, storeKeys.transcript(id), transcriptView);
-      if (!found) throw new ChoraleError('not-found', 'there is no transcript: only committed rounds have one');
-      return found;
-    },
+    transcript,
+    receipt: async (id, device) => receiptInclusion({ store }, await transcript(id), device),
   };
 }
 
@@ -86,8 +93,13 @@ export function writesOf(round: RoundView): readonly StoreWrite[] {
 }
 
 export type RoundEnd =
-  | ({ readonly state: 'committed' } & Pick<RoundView, 'contributors' | 'model' | 'funnel' | 'droppedByTurn'>)
-  | ({ readonly state: 'abandoned'; readonly reason: string } & Partial<Pick<RoundView, 'funnel' | 'droppedByTurn'>>);
+  | ({ readonly state: 'committed' } & Pick<
+      RoundView,
+      'contributors' | 'model' | 'funnel' | 'droppedByTurn' | 'epsilon'
+    >)
+  | ({ readonly state: 'abandoned'; readonly reason: string } & Partial<
+      Pick<RoundView, 'funnel' | 'droppedByTurn' | 'epsilon'>
+    >);
 
 export function closed(round: RoundView, end: RoundEnd, closedAt: Instant): RoundView {
   const durationMs = closedAt - Date.parse(round.openedAt);

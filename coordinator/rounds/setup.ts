@@ -2,6 +2,7 @@
 
 import type { ServerSetup } from '@chorale/shared/secagg';
 import type { Keyring } from '../auth/keyring.ts';
+import { devicesNoise } from '../privacy/noise.ts';
 import type { OpenedRound } from './opening.ts';
 
 export function serverSetup({ plan, planBytes, invited, encoding }: OpenedRound, keyring: Keyring): ServerSetup {
@@ -12,8 +13,7 @@ export function serverSetup({ plan, planBytes, invited, encoding }: OpenedRound,
     enrolmentKey: keyring.enrolmentKey.publicKey,
     invited,
     cohort: plan.maxDevices,
-    // Devices add no noise under mechanism `none`, the only one there is.
-    noiseVariance: () => 0n,
+    noiseVariance: (parameters) => devicesNoise(plan, parameters),
     amplitude: encoding.amplitude,
   };
 }

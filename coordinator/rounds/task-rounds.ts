@@ -1,6 +1,7 @@
 /** The rounds of one task, one after the other: who waits, and when the next one opens. */
 
 import { ChoraleError, type DeviceId, type Instant, type Reply } from '@chorale/shared';
+import type { SignedReceipt } from '@chorale/shared/consent';
 import type { UpMessage } from '@chorale/shared/secagg';
 import type { paceHeader } from '@chorale/shared/wire';
 import type * as z from 'zod';
@@ -57,11 +58,12 @@ export class TaskRounds {
     }
   }
 
-  async receive(device: DeviceId, round: bigint, message: UpMessage): Promise<Reply> {
+  /** @param consent the receipt that allows the message */
+  async receive(device: DeviceId, round: bigint, message: UpMessage, consent: SignedReceipt): Promise<Reply> {
     if (this.#open?.number !== round) return roundOver;
     const open = this.#openWith(device);
     if (!open) throw new ChoraleError('not-eligible', 'this device was not invited to the round');
-    return open.receive(device, message);
+    return open.receive(device, message, consent);
   }
 
   /** Takes the device out of the pool and, before unmasking, out of the open round. */
@@ -124,19 +126,31 @@ export class TaskRounds {
     const { config, tasks } = this.#parts;
     // Whatever fails below, the next attempt waits.
     this.#notBefore = this.#now() + config.backOffMs;
-    this.#task = await tasks.get(this.#task.id);
+    this.#task = await tasks.settle(await tasks.get(this.#task.id));
     if (this.#task.state !== 'running') return this.#dismiss();
+    if (!(await this.#keepThoseWithBudget())) return;
     const opened = await this.#openNext();
     try {
       this.#open = new OpenRound(opened, this.#parts);
       if (this.#isStopped) this.#open.stop();
-      this.#task = await this.#open.finish();
+      this.#task = await tasks.settle(await this.#open.finish());
     } finally {
       this.#open = undefined;
     }
     const pauseEnd = this.#now() + this.#task.intervalMs;
     this.#notBefore = Math.max(notBeforeAfter(this.#task.abandoned, this.#now(), config), pauseEnd);
     this.#release(opened.invited);
+  }
+
+  /** A device may have spent its last participation while it waited. @returns whether enough are left for a round */
+  async #keepThoseWithBudget(): Promise<boolean> {
+    const { size, minSize = size } = this.#task.cohort;
+    const waiting = this.#lobby.candidates.map(({ device }) => device);
+    const mayGive = await Promise.all(waiting.map((device) => this.#parts.accounts.mayGive(this.#task, device)));
+    const spentUp = waiting.filter((_, i) => !mayGive[i]);
+    this.#lobby.leave(spentUp, this.#now());
+    for (const device of spentUp) this.#pace(device, 'not-selected');
+    return this.#lobby.size >= minSize || spentUp.length === 0;
   }
 
   async #openNext(): Promise<OpenedRound> {
@@ -189,5 +203,6 @@ export class TaskRounds {
 type PaceReason = z.infer<typeof paceHeader>['reason'];
 
 function restReason({ state }: Task): PaceReason {
+  if (state === 'exhausted') return 'task-exhausted';
   return state === 'paused' ? 'task-paused' : 'task-done';
 }

@@ -16,6 +16,10 @@ export const storeKeys = {
   device: (device: DeviceId) => `device/${device}`,
   receipt: (device: DeviceId, index: number) => `receipt/${device}/${padded(index)}`,
   apiKey: (hash: string) => `api-key/${hash}`,
+  /** What one device has spent of a task's budget. */
+  account: (task: TaskId, device: DeviceId) => `account/${task}/${device}`,
+  /** Hashes of the receipts behind a round's survivors. */
+  receiptLeaves: (round: RoundId) => `receipt-leaves/${round}`,
   answered: (idempotencyKey: string) => `answered/${idempotencyKey}`,
 } as const;
 

@@ -2,7 +2,7 @@
 
 import { type Bytes, ChoraleError, fromUtf8, invariant, type Random, utf8 } from '@chorale/shared';
 import { type AnyAlgorithm, type LearnedModel, type Registry, type Summary, toJson } from '@chorale/shared/algorithms';
-import { type Aggregate, chooseEncoding, type Encoding } from '@chorale/shared/encoding';
+import { type Aggregate, chooseEncoding, type Encoding, type GridRequest } from '@chorale/shared/encoding';
 import { encodeBroadcast, parseInput } from '@chorale/shared/wire';
 
 /** An immutable value; `afterRound` gives the next one. */
@@ -13,7 +13,7 @@ export interface Learning {
   encode(): Bytes;
   /** What H(broadcast) of the plan covers. */
   broadcast(examples: { readonly source: string }): Bytes;
-  encoding(maxDevices: number): Encoding<string>;
+  encoding(request: GridRequest): Encoding<string>;
   afterRound(aggregate: Aggregate<string>): Learning;
   readonly isDone: boolean;
   readonly model: LearnedModel | undefined;
@@ -45,7 +45,7 @@ function learningOf(algorithm: AnyAlgorithm, state: unknown): Learning {
     },
     encode: () => utf8(JSON.stringify(toJson(algorithm.state, state))),
     broadcast: (examples) => encodeBroadcast({ examples, algorithm: toJson(algorithm.broadcast, published) }),
-    encoding: (maxDevices) => chooseEncoding(algorithm.layout(published), { mechanism: 'none', maxDevices }),
+    encoding: (request) => chooseEncoding(algorithm.layout(published), request),
     afterRound: (aggregate) => learningOf(algorithm, algorithm.update(state, aggregate)),
     isDone: algorithm.isDone(state),
     model: algorithm.model(state),

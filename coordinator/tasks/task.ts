@@ -1,8 +1,9 @@
 /** A task: a purpose, an algorithm, the policies it runs under, and where it stands. */
 
 import type { ModelId } from '@chorale/shared';
-import { idField, newTask, sha256Field, type TaskView, taskState } from '@chorale/shared/wire';
+import { idField, type NewTask, newTask, sha256Field, type TaskView, taskState } from '@chorale/shared/wire';
 import * as z from 'zod';
+import { epsilonSpent, spent } from '../privacy/spent.ts';
 
 const count = z.number().int().nonnegative();
 
@@ -25,6 +26,12 @@ export const task = z.object({
   roundsAbandoned: count,
   /** Abandoned rounds of one UTC day and in a row: they are capped and slowed down. */
   abandoned: z.object({ day: count, today: count, inARow: count }),
+  /** z, as the promise needed it when the task was made; 0/1 without noise. */
+  noiseMultiplier: z.object({ numerator: count, denominator: count.min(1) }),
+  /** What the device that took part most has spent; absent before the first round with noise. */
+  mostSpent: spent.optional(),
+  /** Contributors of all committed rounds together. */
+  contributions: count,
   /** Smallest number of contributors in any committed round; 0 before the first. */
   smallestCohort: count,
   modelVersions: count,
@@ -36,11 +43,13 @@ export type Task = z.infer<typeof task>;
 export function viewOfTask(of: Task): TaskView {
   const { id, name, purpose, algorithm, examples, consentPolicy, privacy, cohort, state } = of;
   const { createdAt, roundsCommitted, roundsAbandoned, summary, latestModel } = of;
+  const epsilon = epsilonSpent(of);
   return {
     ...{ id, name, purpose, algorithm, examples, consentPolicy, privacy, cohort, state },
     createdAt: new Date(createdAt).toISOString(),
     roundsCommitted,
     roundsAbandoned,
+    ...(epsilon === undefined ? {} : { epsilon }),
     ...(summary === undefined ? {} : { summary }),
     ...(latestModel === undefined ? {} : { latestModel }),
   };
@@ -49,4 +58,14 @@ export function viewOfTask(of: Task): TaskView {
 /** A task with one more model, in the words of its record. */
 export function withModel(of: Task, model: ModelId): Task {
   return { ...of, modelVersions: of.modelVersions + 1, latestModel: model };
+}
+
+/** The cohort policy in the protocol's units: basis points. */
+export function assumptionsOf({ corrupt, dropout, sigma, eta }: NewTask['cohort']) {
+  return {
+    corruptBasisPoints: Math.round(corrupt * 10_000),
+    dropoutBasisPoints: Math.round(dropout * 10_000),
+    sigma,
+    eta,
+  };
 }

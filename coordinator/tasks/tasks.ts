@@ -4,16 +4,19 @@ import { type Bytes, ChoraleError, hex, invariant, newId, type StoreWrite, type 
 import type { Registry } from '@chorale/shared/algorithms';
 import { policyHash } from '@chorale/shared/consent';
 import { sha256 } from '@chorale/shared/crypto';
+import { noiseMultiplierFor } from '@chorale/shared/privacy';
 import { chooseParameters } from '@chorale/shared/secagg';
 import { idField, type NewTask, newTask, parseInput } from '@chorale/shared/wire';
 import * as z from 'zod';
 import type { Ports } from '../ports.ts';
+import type { Accounts } from '../privacy/accounts.ts';
+import { checkNoise, gridRequestOf } from '../privacy/noise.ts';
 import { storeKeys } from '../store/keys.ts';
 import { type Page, type PageQuery, readPage } from '../store/pages.ts';
 import type { Queue } from '../store/queue.ts';
 import { putRecord, readRecord } from '../store/records.ts';
 import { continueLearning, type Learning, startLearning } from './learning.ts';
-import { type Task, task } from './task.ts';
+import { assumptionsOf, type Task, task } from './task.ts';
 
 export interface Tasks {
   /**
@@ -28,7 +31,13 @@ export interface Tasks {
   all(): Promise<readonly Task[]>;
   /** @throws ChoraleError `conflict` for a task that has ended */
   pause(id: TaskId): Promise<Task>;
+  /**
+   * @throws ChoraleError `conflict` for a task that has ended, `budget-exhausted` where no new devices have enrolled since
+   *   it was exhausted
+   */
   resume(id: TaskId): Promise<Task>;
+  /** Rests a running task as `exhausted` once its devices have no budget left for one more cohort. */
+  settle(of: Task): Promise<Task>;
   learning(of: Task): Promise<Learning>;
   /** Writes a changed task and whatever belongs to the change in one batch. Changes of one task never overlap. */
   change(id: TaskId, decide: (before: Task) => TaskChange | Promise<TaskChange>): Promise<Task>;
@@ -40,6 +49,7 @@ export type TasksOptions = {
   readonly ports: Ports;
   readonly registry: Registry;
   readonly queue: Queue;
+  readonly accounts: Accounts;
   /** Called after a task was created, paused or resumed. */
   readonly onChange: (changed: Task) => void;
 };
@@ -47,7 +57,7 @@ export type TasksOptions = {
 const answered = z.object({ task: idField('task') });
 const idempotencyKeyField = z.string().min(1).max(200);
 
-export function createTasks({ ports, registry, queue, onChange }: TasksOptions): Tasks {
+export function createTasks({ ports, registry, queue, accounts, onChange }: TasksOptions): Tasks {
   const { store, events } = ports;
 
   const get = async (id: TaskId): Promise<Task> => {
@@ -76,7 +86,11 @@ export function createTasks({ ports, registry, queue, onChange }: TasksOptions):
   };
 
   const moveTo = async (id: TaskId, state: 'running' | 'paused'): Promise<Task> => {
-    const moved = await change(id, (before) => ({ task: { ...before, state: movedState(before, state) } }));
+    const moved = await change(id, async (before) => {
+      const after = { ...before, state: movedState(before, state) };
+      if (before.state !== 'exhausted' || !(await accounts.isExhausted(before))) return { task: after };
+      throw new ChoraleError('budget-exhausted', 'the enrolled devices have given all that they may');
+    });
     events.taskStateChanged(id, state);
     onChange(moved);
     return moved;
@@ -87,6 +101,14 @@ export function createTasks({ ports, registry, queue, onChange }: TasksOptions):
     change,
     pause: (id) => moveTo(id, 'paused'),
     resume: (id) => moveTo(id, 'running'),
+    async settle(of) {
+      if (of.state !== 'running' || !(await accounts.isExhausted(of))) return of;
+      const settled = await change(of.id, (before) => ({
+        task: before.state === 'running' ? { ...before, state: 'exhausted' } : before,
+      }));
+      events.taskStateChanged(settled.id, settled.state);
+      return settled;
+    },
     page: (query) => readPage(store, 'task', task, query),
 
     async create(input, idempotencyKey) {
@@ -119,7 +141,6 @@ export function createTasks({ ports, registry, queue, onChange }: TasksOptions):
 
 function makeTask(input: NewTask, { clock, random }: Ports, registry: Registry): { made: Task; state: Bytes } {
   const learning = startLearning(registry, input.algorithm, input.config, random);
-  checkCohort(input, learning);
   const now = clock.now();
   const made: Task = {
     ...input,
@@ -127,35 +148,41 @@ function makeTask(input: NewTask, { clock, random }: Ports, registry: Registry):
     consentPolicy: { ...input.consentPolicy, sha256: hex(policyHash(input.consentPolicy)) },
     state: learning.isDone ? 'done' : 'running',
     createdAt: now,
+    noiseMultiplier: noiseMultiplierFor(input.privacy),
     roundsCommitted: 0,
     roundsAbandoned: 0,
     abandoned: { day: 0, today: 0, inARow: 0 },
+    contributions: 0,
     smallestCohort: 0,
     modelVersions: 0,
   };
+  checkCohort(made, learning);
   return { made, state: learning.encode() };
 }
 
 /** A task that could never run a round is refused now, not at its first round. */
-function checkCohort({ cohort }: NewTask, learning: Learning): void {
-  const { size, minSize = size } = cohort;
+function checkCohort(made: Task, learning: Learning): void {
+  const { size, minSize = size } = made.cohort;
   if (minSize > size) throw new ChoraleError('invalid-input', 'cohort: minSize: larger than the size');
-  for (const devices of [minSize, size]) chooseParameters({ devices, ...assumptionsOf(cohort) });
-  learning.encoding(size);
+  for (const devices of [minSize, size]) chooseParameters({ devices, ...assumptionsOf(made.cohort) });
+  checkWeights(made, learning);
+  checkNoise(made, learning.encoding(gridRequestOf(made)));
 }
 
-/** The cohort policy in the protocol's units: basis points. */
-export function assumptionsOf({ corrupt, dropout, sigma, eta }: NewTask['cohort']) {
-  return {
-    corruptBasisPoints: Math.round(corrupt * 10_000),
-    dropoutBasisPoints: Math.round(dropout * 10_000),
-    sigma,
-    eta,
-  };
+/** A row count that is sent beside the update would be one more number to protect, and scale the other. */
+function checkWeights({ privacy }: Task, { state }: Learning): void {
+  if (privacy.mechanism === 'none' || !weightedByRows.safeParse(state).success) return;
+  throw new ChoraleError(
+    'invalid-input',
+    "config: weighting: with differential privacy every device counts the same: say 'uniform'",
+  );
 }
+
+const weightedByRows = z.looseObject({ config: z.looseObject({ weighting: z.literal('rows') }) });
 
 function movedState(before: Task, to: 'running' | 'paused'): Task['state'] {
   if (before.state === 'running' || before.state === 'paused') return to;
+  if (before.state === 'exhausted' && to === 'running') return to;
   throw new ChoraleError('conflict', `the task is ${before.state}: it can be neither paused nor resumed`);
 }
 

@@ -1,6 +1,7 @@
 /** The REST interface under `/api/v1`: one schema a resource, parsed on both sides. */
 
 import * as z from 'zod/mini';
+import { privacyClaim, privacyPolicy } from '../privacy/policy.ts';
 import {
   algorithmField,
   bytesField,
@@ -14,6 +15,7 @@ import {
 import { planBroadcast } from './plan.ts';
 
 const count = z.int().check(z.nonnegative());
+const epsilon = z.optional(z.number().check(z.nonnegative()));
 const share = z.number().check(z.minimum(0), z.lt(1));
 const milliseconds = z.int().check(z.positive(), z.maximum(3_600_000));
 
@@ -43,9 +45,6 @@ export const cohortPolicy = z.strictObject({
   eta: z._default(z.int().check(z.minimum(10), z.maximum(64)), 30),
 });
 
-/** No hidden default: an operator who wants no noise says so, and devices show it. */
-export const privacyPolicy = z.discriminatedUnion('mechanism', [z.strictObject({ mechanism: z.literal('none') })]);
-
 /** The exact text that people agree to; its hash is what receipts and plans name. */
 export const consentPolicy = z.strictObject({
   language: z.string().check(z.regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/)),
@@ -60,6 +59,7 @@ export const newTask = z.strictObject({
   config: z.unknown(),
   examples: planBroadcast.shape.examples,
   consentPolicy,
+  /** No hidden default: an operator who wants no noise says so, and devices show it. */
   privacy: privacyPolicy,
   cohort: cohortPolicy,
   limits: z.optional(turnLimits),
@@ -68,6 +68,7 @@ export const newTask = z.strictObject({
 });
 export type NewTask = z.infer<typeof newTask>;
 
+/** `exhausted`: too few of the enrolled devices may take part once more; no round starts that would overspend. */
 export const taskState = z.enum(['running', 'paused', 'done', 'exhausted', 'failed']);
 
 /** What anyone with a publishable key may know of a task. */
@@ -84,6 +85,8 @@ export const taskView = z.object({
   createdAt: timeField,
   roundsCommitted: count,
   roundsAbandoned: count,
+  /** ε spent so far, at the policy's δ, by the device that took part most; absent without noise. */
+  epsilon,
   /** The algorithm's own figures, such as the AUC of an evaluation. */
   summary: z.optional(z.record(z.string(), z.unknown())),
   latestModel: z.optional(idField('model')),
@@ -108,6 +111,8 @@ export const roundView = z.object({
   /** Why the round was abandoned. */
   reason: z.optional(z.string()),
   model: z.optional(idField('model')),
+  /** ε after this round, at the task's δ, of the device that took part most; absent without noise. */
+  epsilon,
   durationMs: z.optional(z.number()),
 });
 export type RoundView = z.infer<typeof roundView>;
@@ -118,10 +123,31 @@ export const transcriptView = z.object({
   plan: z.string(),
   header: z.string(),
   survivors: z.array(deviceIdField),
-  /** Of the decoded integer sum, as little-endian words mod 2^32. */
+  /**
+   * Of the integer sum as it was released, as little-endian words mod 2^32. Where the coordinator adds the noise, that is
+   * the noised sum: the hash of the bare one would let anybody test guesses of it.
+   */
   sumSha256: sha256Field,
+  privacy: privacyClaim,
+  /** Over the consent receipts on which the survivors' vectors were taken, in the order of `survivors`. */
+  receiptsRoot: sha256Field,
 });
 export type TranscriptView = z.infer<typeof transcriptView>;
+
+/**
+ * Shows that a receipt justified a survivor's part in a round: its leaf is H(0x00 ‖ SHA-256 of the receipt), and the path
+ * leads from there to the transcript's root (RFC 6962, §2.1.1).
+ */
+export const receiptInclusionView = z.object({
+  round: idField('round'),
+  device: deviceIdField,
+  receiptSha256: sha256Field,
+  index: count,
+  size: count,
+  path: z.array(sha256Field),
+  root: sha256Field,
+});
+export type ReceiptInclusionView = z.infer<typeof receiptInclusionView>;
 
 export const modelManifest = z.object({
   id: idField('model'),
@@ -137,11 +163,11 @@ export const modelManifest = z.object({
   /** Of the parameters as little-endian float32. */
   parametersSha256: sha256Field,
   card: z.object({
-    mechanism: z.string(),
-    contributors: count,
-    rounds: count,
-    smallestCohort: count,
+    /** ε is that of the device that took part most, after this model's round; the bound is on how often one may. */
+    privacy: privacyClaim,
     consentPolicySha256: sha256Field,
+    /** Of this model's round, as in its transcript. */
+    receiptsRoot: sha256Field,
   }),
   /** By the plan key, over `modelText`. */
   signature: bytesField(64),

@@ -1,6 +1,6 @@
 /** Where each REST resource lives. Devices send `Authorization: Bearer pk_…`, operators `Bearer sk_…`. */
 
-import type { ModelId, RoundId, TaskId } from '../ids.ts';
+import type { DeviceId, ModelId, RoundId, TaskId } from '../ids.ts';
 import { apiPath } from './version.ts';
 
 export const routes = {
@@ -14,6 +14,8 @@ export const routes = {
   rounds: (task: TaskId) => `${apiPath}/tasks/${task}/rounds`,
   /** GET: `transcriptView` */
   transcript: (round: RoundId) => `${apiPath}/rounds/${round}/transcript`,
+  /** GET: `receiptInclusionView` */
+  receiptInclusion: (round: RoundId, device: DeviceId) => `${apiPath}/rounds/${round}/receipts/${device}`,
   /** POST: `newDevice`, answered by `deviceView` */
   devices: `${apiPath}/devices`,
   /** POST: `newConsent`, a later receipt of an enrolled device; answered by 204 */

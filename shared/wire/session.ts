@@ -40,7 +40,7 @@ export const planHeader = z.strictObject({ round: u64Field, algorithm: algorithm
 
 /** `pace`: when to check in again, and why not now. */
 export const paceHeader = z.strictObject({
-  reason: z.enum(['round-over', 'not-selected', 'task-paused', 'task-done', 'draining']),
+  reason: z.enum(['round-over', 'not-selected', 'task-paused', 'task-done', 'task-exhausted', 'draining']),
   checkInAfterMs: z.optional(z.int().check(z.nonnegative())),
 });
 
