@@ -266,6 +266,16 @@ describe('a certificate', () => {
       isGood: false,
     },
     {
+      name: 'with forged signatures before T good ones',
+      change: (all) => all.map((vote, i) => (i < 4 ? { ...vote, signature: bytes(64) } : vote)),
+      isGood: true,
+    },
+    {
+      name: 'with forged signatures before T − 1 good ones',
+      change: (all) => all.map((vote, i) => (i < 5 ? { ...vote, signature: bytes(64) } : vote)),
+      isGood: false,
+    },
+    {
       name: 'with one signature under another place',
       change: (all) => [...all.slice(0, 5), { place: all[5]!.place, signature: all[0]!.signature }],
       isGood: false,

@@ -40,10 +40,23 @@ function verifyCommittee(
   certificate: CertificateMessage,
   then: (round: Round) => Step,
 ): Step {
-  const { cohort } = holdings.seat;
-  const votes = certificate.signatures
-    .filter(({ place }) => cohort.committee.has(place))
-    .map((signature) => voteOf(round, holdings, certificate, signature));
+  const { committee, header } = holdings.seat.cohort;
+  const signatures = certificate.signatures.filter(({ place }) => committee.has(place));
+  const toVote = (signature: CommitteeSignature) => voteOf(round, holdings, certificate, signature);
+  return countVotes(round, header.committeeThreshold, signatures, toVote, then);
+}
+
+/** Verifies as many as are still missing, and others for those that are not valid, until there are enough. */
+function countVotes(
+  round: Round,
+  missing: number,
+  untried: readonly CommitteeSignature[],
+  toVote: (signature: CommitteeSignature) => Vote,
+  then: (round: Round) => Step,
+): Step {
+  if (missing === 0) return then(round);
+  if (untried.length < missing) return refuse(round, 'bad-signature');
+  const votes = untried.slice(0, missing).map(toVote);
   const signatures = votes.flatMap(({ signed, credential }) =>
     isVerified(round, credential.name) ? [signed] : [signed, credential.signed],
   );
@@ -53,9 +66,8 @@ function verifyCommittee(
       ({ signed, credential }) =>
         good.has(signed) && (good.has(credential.signed) || isVerified(round, credential.name)),
     );
-    if (counted.length < cohort.header.committeeThreshold) return refuse(later, 'bad-signature');
     const credentials = counted.map(({ credential }) => credential);
-    return then(remember(later, credentials));
+    return countVotes(remember(later, credentials), missing - counted.length, untried.slice(missing), toVote, then);
   });
 }
 
