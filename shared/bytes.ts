@@ -52,8 +52,12 @@ export function tag(text: string): Bytes {
   return concat(utf8(text), bytes(1));
 }
 
+const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 export function hex(value: Uint8Array): string {
-  return Array.from(value, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  let text = '';
+  for (const byte of value) text += hexOfByte[byte];
+  return text;
 }
 
 /** @throws RangeError unless the text is an even number of hexadecimal digits. */
@@ -84,9 +88,7 @@ export function u16(value: number): Bytes {
 }
 
 export function u32(value: number): Bytes {
-  const out = bytes(4);
-  new DataView(out.buffer).setUint32(0, value);
-  return out;
+  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
 }
 
 export function u64(value: bigint): Bytes {

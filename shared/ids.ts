@@ -1,6 +1,6 @@
 /** Typed, sortable ids: a prefix and the Crockford base32 of a UUIDv7 (RFC 9562, §5.7). */
 
-import { type Bytes, base64url, fromBase64url } from './bytes.ts';
+import { type Bytes, base64url, bytes, fromBase64url } from './bytes.ts';
 import type { Instant, Random } from './ports.ts';
 
 export const idPrefixes = {
@@ -39,9 +39,17 @@ export function newId<Kind extends IdKind>(kind: Kind, now: Instant, random: Ran
 
 /** The 16 bytes behind an id: how the protocol's byte layouts name a task. */
 export function idToBytes(id: Id<IdKind>): Bytes {
-  let value = 0n;
-  for (const digit of id.slice(4)) value = (value << 5n) | BigInt(alphabet.indexOf(digit));
-  return Uint8Array.from({ length: 16 }, (_, i) => Number((value >> BigInt(8 * (15 - i))) & 0xffn));
+  const value = bytes(16);
+  let [window, width, next] = [0, 0, 15];
+  for (let i = id.length - 1; i >= 4; i--) {
+    window |= alphabet.indexOf(id[i]!) << width;
+    width += 5;
+    if (width < 8) continue;
+    value[next--] = window;
+    window >>>= 8;
+    width -= 8;
+  }
+  return value;
 }
 
 /** @throws RangeError unless there are 16 bytes. */

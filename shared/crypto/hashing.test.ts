@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bytes, concat, fromHex, hex, utf8 } from '../bytes.ts';
-import { hkdf, hmacSha256, sha256 } from './hashing.ts';
+import { hkdf, hkdfMany, hmacSha256, sha256 } from './hashing.ts';
 
 type Derivation = { name: string; secret: string; salt: string; info: string; length: number; output: string };
 
@@ -61,6 +61,21 @@ describe('HKDF-SHA-256', () => {
           expect(hex(hkdf(secret, salt, info, length))).toBe(hex(expected));
         }
       }),
+    );
+  });
+
+  it('gives for many infos what it gives for each', () => {
+    fc.assert(
+      fc.property(
+        text(80),
+        text(40),
+        fc.array(text(60), { maxLength: 4 }),
+        fc.nat(100),
+        (secret, salt, infos, length) => {
+          const each = infos.map((info) => hex(hkdf(secret, salt, info, length)));
+          expect(hkdfMany(secret, salt, infos, length).map(hex)).toEqual(each);
+        },
+      ),
     );
   });
 

@@ -39,10 +39,24 @@ export function hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): By
  * @throws RangeError if more is asked for
  */
 export function hkdf(secret: Uint8Array, salt: Uint8Array, info: Uint8Array, length: number): Bytes {
+  return expand(keyInto(authenticate(salted(salt), [secret]), callerKey), info, length);
+}
+
+/** The outputs of `hkdf` for several infos, all of one length: what is extracted serves them all. */
+export function hkdfMany(
+  secret: Uint8Array,
+  salt: Uint8Array,
+  infos: readonly Uint8Array[],
+  length: number,
+): readonly Bytes[] {
+  const key = keyInto(authenticate(salted(salt), [secret]), callerKey);
+  return infos.map((info) => expand(key, info, length));
+}
+
+function expand(key: Keyed, info: Uint8Array, length: number): Bytes {
   if (!Number.isInteger(length) || length < 0 || length > 255 * hashBytes) {
     throw new RangeError(`HKDF-SHA-256 gives 0 to ${255 * hashBytes} bytes`);
   }
-  const key = keyInto(authenticate(salted(salt), [secret]), callerKey);
   const blocks = bytes(Math.ceil(length / hashBytes) * hashBytes);
   for (let offset = 0; offset < length; offset += hashBytes) {
     const previous = blocks.subarray(Math.max(0, offset - hashBytes), offset);

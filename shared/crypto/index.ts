@@ -1,6 +1,6 @@
 /** The door to the ciphers: hashing for the machines, jobs and their providers for everything heavier. */
 
-export { hkdf, hmacSha256, sha256 } from './hashing.ts';
+export { hkdf, hkdfMany, hmacSha256, sha256 } from './hashing.ts';
 export { type CounterMode, portableKeystream } from './keystream.ts';
 export { perform, providerOf } from './perform.ts';
 export { portableCrypto } from './portable.ts';

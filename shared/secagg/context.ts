@@ -6,7 +6,7 @@
  */
 
 import { type Bytes, concat, tag, u32 } from '../bytes.ts';
-import { hkdf, hmacSha256, sha256 } from '../crypto/index.ts';
+import { hkdf, hkdfMany, hmacSha256, sha256 } from '../crypto/index.ts';
 
 const label = (name: string): Bytes => tag(`chorale/secagg/${name}/v1`);
 
@@ -51,6 +51,22 @@ export function commitment(selfMaskSeed: Bytes): Bytes {
 
 /** A direction between two ring places. */
 export type Direction = { readonly from: number; readonly to: number };
+
+/** All keys of a channel, as `boxKey` and `viewKey` give them. */
+export type ChannelKeys = {
+  readonly boxOut: Bytes;
+  readonly boxIn: Bytes;
+  readonly viewOut: Bytes;
+  readonly viewIn: Bytes;
+};
+
+/** @param secret X25519 of the two channel keys */
+export function channelKeys(secret: Bytes, ctx: Bytes, { from, to }: Direction): ChannelKeys {
+  const [out, back] = [concat(u32(from), u32(to)), concat(u32(to), u32(from))];
+  const infos = [labels.box, labels.viewKey].flatMap((label) => [concat(label, out), concat(label, back)]);
+  const [boxOut, boxIn, viewOut, viewIn] = hkdfMany(secret, ctx, infos, 32);
+  return { boxOut: boxOut!, boxIn: boxIn!, viewOut: viewOut!, viewIn: viewIn! };
+}
 
 /** Key of the one box that `from` seals for `to` in this round. @param secret X25519 of the two channel keys */
 export function boxKey(secret: Bytes, ctx: Bytes, { from, to }: Direction): Bytes {

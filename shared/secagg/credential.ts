@@ -34,10 +34,12 @@ export function deviceIdsIn(task: TaskId): (identityKey: Uint8Array) => Bytes {
   return (identityKey) => sha256(prefix, identityKey).slice(0, 16);
 }
 
+const credentialTag = tag('chorale/credential/v1');
+
 /** What the enrolment authority signs. */
 export function credentialText(subject: CredentialSubject, day: number): Bytes {
   const { task, deviceId, identityKey } = subject;
-  return concat(tag('chorale/credential/v1'), idToBytes(task), deviceId, identityKey, u32(day));
+  return concat(credentialTag, idToBytes(task), deviceId, identityKey, u32(day));
 }
 
 export function encodeCredential(credential: Credential): Bytes {

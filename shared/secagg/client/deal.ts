@@ -5,7 +5,7 @@
 
 import { type Bytes, concat, equal, u32, utf8 } from '../../bytes.ts';
 import { hkdf, type SignedText, sha256 } from '../../crypto/index.ts';
-import { boxKey, dealText, shareHash, shareKinds, viewKey } from '../context.ts';
+import { channelKeys, dealText, shareHash, shareKinds } from '../context.ts';
 import { credentialName } from '../credential.ts';
 import { decodeRoster } from '../down-messages.ts';
 import type { GuardReason } from '../floors.ts';
@@ -104,15 +104,12 @@ function agree(round: Round, seat: Seat, secrets: Secrets): Step {
 }
 
 function deriveChannels({ cohort, place, neighbours }: Seat, agreed: readonly Bytes[]): Channels {
-  const keys = (derive: typeof boxKey, isOut: boolean) =>
-    neighbours.map((other, index) =>
-      derive(agreed[index]!, cohort.ctx, isOut ? { from: place, to: other } : { from: other, to: place }),
-    );
+  const channels = neighbours.map((to, index) => channelKeys(agreed[index]!, cohort.ctx, { from: place, to }));
   return {
-    boxKeysOut: keys(boxKey, true),
-    boxKeysIn: keys(boxKey, false),
-    viewKeysOut: keys(viewKey, true),
-    viewKeysIn: keys(viewKey, false),
+    boxKeysOut: channels.map(({ boxOut }) => boxOut),
+    boxKeysIn: channels.map(({ boxIn }) => boxIn),
+    viewKeysOut: channels.map(({ viewOut }) => viewOut),
+    viewKeysIn: channels.map(({ viewIn }) => viewIn),
   };
 }
 
