@@ -4,8 +4,9 @@
  */
 
 import type { ChoraleOptions } from '@chorale/client';
-import { type Coordinator, type CoordinatorOptions, createCoordinator, rootKeyOf } from '@chorale/coordinator';
-import { MemoryDisk, memoryStore, nodeCrypto } from '@chorale/shared/adapters/node';
+import { type Coordinator, type CoordinatorOptions, rootKeyOf } from '@chorale/coordinator';
+import { nodeCrypto } from '@chorale/shared/adapters/node';
+import type { CryptoProvider } from '@chorale/shared/crypto';
 import type { Trainer } from '@chorale/shared/models';
 import {
   type LinkFaults,
@@ -17,12 +18,16 @@ import {
   virtualClock,
 } from '@chorale/shared/testing';
 import type { NewTask } from '@chorale/shared/wire';
-import { endsOf, type LeavingMoment, type Memory, WorldDevice } from './world/device.ts';
-import { routeFetch } from './world/route-fetch.ts';
+import { WorldCoordinator } from './world/coordinator.ts';
+import { type Memory, WorldDevice } from './world/device.ts';
+import { weatheredFetch } from './world/route-fetch.ts';
+import type { Seen, Watch } from './world/seen.ts';
 import { runTask, type TaskRun } from './world/task-run.ts';
+import { fairWeather, type LeavingMoment, type Weather } from './world/weather.ts';
 
-export { type LeavingMoment, type Memory, rowSource } from './world/device.ts';
+export { type Memory, rowSource } from './world/device.ts';
 export { type CommittedRound, replayOf, type Survivor, type TaskRun } from './world/task-run.ts';
+export type { LeavingMoment } from './world/weather.ts';
 
 export type WorldOptions = {
   readonly seed: string | number;
@@ -33,22 +38,29 @@ export type WorldOptions = {
   readonly faults?: Partial<LinkFaults>;
   /** Asked before a device answers a turn: it crashes instead, and starts again on the same disk. Nobody unless said. */
   readonly leaves?: (moment: LeavingMoment) => boolean;
-  /** How long a crashed device stays away. */
-  readonly awayMs?: number;
+  /** What else befalls the world; nothing unless said. It must be fair as long as the world is made. */
+  readonly weather?: Weather;
+  /** Sees everything. */
+  readonly watch?: Watch;
   /** The devices' own floors; the lowest that an app may set unless said, since worlds are small. */
   readonly floors?: ChoraleOptions['floors'];
+  readonly refreshSeconds?: number;
   readonly rounds?: CoordinatorOptions['rounds'];
+  /** Node's own unless said. */
+  readonly crypto?: CryptoProvider;
 };
 
 export interface World {
   readonly clock: VirtualClock;
   readonly network: LoopbackNetwork;
-  readonly coordinator: Coordinator;
+  readonly coordinator: WorldCoordinator;
   readonly devices: readonly WorldDevice[];
   /** What a log of the coordinator would show an operator as defects. */
   readonly defects: readonly string[];
   /** Creates a task and lets time pass until it is done. @throws Error that names the seed where it never is */
   runTask(task: NewTask): Promise<TaskRun>;
+  /** Lets time pass until the claim holds. @throws invariant where that takes longer than `limitMs` */
+  runUntil(isTrue: () => boolean, limitMs: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -58,65 +70,92 @@ const patienceMs = 3_600_000;
 
 /** Starts the coordinator, then one device after the other; no time passes. */
 export async function createWorld(options: WorldOptions): Promise<World> {
-  const {
-    seed,
-    trainer,
-    faults = {},
-    leaves = () => false,
-    awayMs = 1500,
-    floors = lowestFloors,
-    rounds = {},
-  } = options;
+  const { seed, trainer, faults = {}, floors = lowestFloors, refreshSeconds, rounds = {}, watch = () => {} } = options;
   const random = seededRandom(seed);
   const clock = virtualClock();
-  const crypto = rememberingVerdicts(nodeCrypto());
-  const defects: string[] = [];
-  let commits = 0;
+  const crypto = rememberingVerdicts(options.crypto ?? nodeCrypto());
+  const weather = weatherOf(options);
+  const time = pausingTime(clock);
+  const record = recorded(watch);
 
-  const coordinator = await createCoordinator({
-    store: memoryStore({ disk: new MemoryDisk() }),
-    ...{ clock, crypto, rounds, random: random.fork('coordinator'), log: defectLog(defects) },
+  const coordinator = new WorldCoordinator({
+    ...{ clock, crypto, rounds, weather, watch: record.watch, random: random.fork('coordinator') },
     // Rounds follow one another as they never do in life.
     limits: { packetsPerMinute: 1_000_000 },
-    onMoment: ({ at }) => {
-      if (at === 'committed') commits++;
-    },
+    disconnect: (link) => network.disconnect(link),
+    onDeath: () => clock.wakeAt(clock.now() + weather.awayMs('coordinator'), comeBack),
   });
-  const network = loopbackNetwork({
-    ...{ clock, faults, random: random.fork('network') },
-    server: { connect: ({ device, push, close }) => coordinator.connect({ ...endsOf(device), push, close }) },
-  });
-  const time = pausingTime(clock);
-  const comeBack = (device: WorldDevice) =>
-    void clock.wakeAt(clock.now() + awayMs, () => time.pauseFor(() => device.start()));
+  // Where the store refuses, the process ends, and whoever watches over it tries again.
+  const comeBack = () => void coordinator.start().catch(() => undefined);
+  const network = loopbackNetwork({ clock, faults, random: random.fork('network'), server: coordinator });
+  await coordinator.start();
+  const pinned = pinnedBy(runningIn(coordinator));
   const devices = options.devices.map(
     (memory, index) =>
       new WorldDevice({
-        ...{ index, memory, clock, crypto, trainer, network, floors, leaves },
+        ...{ index, memory, clock, crypto, trainer, network, floors, refreshSeconds, weather, watch: record.watch },
         random: random.fork(`device ${index}`),
-        fetch: routeFetch(() => coordinator),
-        coordinator: { clientKey: coordinator.keyring.publishableKey, coordinatorKey: rootKeyOf(coordinator) },
-        onCrash: comeBack,
+        fetch: weatheredFetch({
+          clock,
+          serve: (work) => coordinator.serve(work),
+          fateOf: () => weather.http(index),
+          onAsked: (request) => record.watch({ see: 'asked', device: index, ...request }),
+          onAnswered: (request, status) => record.watch({ see: 'answered', device: index, status, ...request }),
+        }),
+        coordinator: pinned,
+        onCrash: (device) =>
+          void clock.wakeAt(clock.now() + weather.awayMs(index), () => time.pauseFor(() => device.start())),
       }),
   );
   for (const device of devices) await device.join();
 
   const untilCommit = () => {
-    const before = commits;
-    return time.runUntil(() => commits > before);
+    const before = record.commits;
+    return time.runUntil(() => record.commits > before, patienceMs);
   };
   return {
-    ...{ clock, network, coordinator, devices, defects },
+    ...{ clock, network, coordinator, devices, defects: record.defects, runUntil: time.runUntil },
     runTask: (task) =>
-      runTask(task, { coordinator: () => coordinator, devices, untilCommit }).catch((cause: unknown) => {
+      runTask(task, { coordinator: () => runningIn(coordinator), devices, untilCommit }).catch((cause: unknown) => {
         const said = devices.flatMap(({ index, errors }) => errors.map(({ message }) => `device ${index}: ${message}`));
-        throw new Error([`seed ${seed}: ${cause}`, ...defects, ...said.slice(-5)].join('\n'), { cause });
+        throw new Error([`seed ${seed}: ${cause}`, ...record.defects, ...said.slice(-5)].join('\n'), { cause });
       }),
     async close() {
       for (const device of devices) await device.close();
-      await coordinator.stop();
+      await coordinator.close();
     },
   };
+}
+
+function weatherOf({ weather = fairWeather, leaves }: WorldOptions): Weather {
+  if (leaves === undefined) return weather;
+  return { ...weather, leaves: (moment) => (leaves(moment) ? 'before' : weather.leaves(moment)) };
+}
+
+/** @throws Error while it is down */
+function runningIn({ running }: WorldCoordinator): Coordinator {
+  if (running === undefined) throw new Error('the coordinator is down');
+  return running;
+}
+
+/** What an app knows of its coordinator before it has spoken to it. */
+function pinnedBy(coordinator: Coordinator): Pick<ChoraleOptions, 'clientKey' | 'coordinatorKey'> {
+  return { clientKey: coordinator.keyring.publishableKey, coordinatorKey: rootKeyOf(coordinator) };
+}
+
+/** Counts and keeps what every world wants to know of what happens. */
+function recorded(watch: Watch) {
+  const defects: string[] = [];
+  const record = {
+    commits: 0,
+    defects,
+    watch(seen: Seen) {
+      if (seen.see === 'step' && seen.moment.at === 'committed') record.commits++;
+      if (seen.see === 'defect' && seen.who === 'coordinator') defects.push(JSON.stringify(seen.error));
+      watch(seen);
+    },
+  };
+  return record;
 }
 
 /** Virtual time that stands still while a client loads its code: that takes real time, which must not become chance. */
@@ -124,8 +163,8 @@ function pausingTime(clock: VirtualClock) {
   const pauses: (() => Promise<void>)[] = [];
   return {
     pauseFor: (work: () => Promise<void>) => void pauses.push(work),
-    async runUntil(isTrue: () => boolean): Promise<void> {
-      const deadline = clock.now() + patienceMs;
+    async runUntil(isTrue: () => boolean, limitMs: number): Promise<void> {
+      const deadline = clock.now() + limitMs;
       for (;;) {
         await clock.runUntil(() => isTrue() || pauses.length > 0, { limitMs: deadline - clock.now() });
         if (pauses.length === 0) return;
@@ -133,9 +172,4 @@ function pausingTime(clock: VirtualClock) {
       }
     },
   };
-}
-
-function defectLog(defects: string[]): NonNullable<CoordinatorOptions['log']> {
-  const error = (fields: object, message: string) => void defects.push(`${message}: ${JSON.stringify(fields)}`);
-  return { error, warn() {}, info() {}, debug() {} };
 }

@@ -1,25 +1,22 @@
 /** One device of a world: a real client on a disk that outlives its processes. */
 
 import { type Chorale, type ChoraleOptions, createClient } from '@chorale/client';
-import type { Bytes, DeviceId, Packet, Random, Reply, Store, TaskId, Transport } from '@chorale/shared';
-import { MemoryDisk, memoryStore } from '@chorale/shared/adapters/node';
+import type { Bytes, DeviceId, Packet, Random, TaskId, Transport } from '@chorale/shared';
+import { MemoryDisk } from '@chorale/shared/adapters/node';
 import type { CryptoProvider } from '@chorale/shared/crypto';
 import type { ChoraleEvent } from '@chorale/shared/features';
 import type { Trainer } from '@chorale/shared/models';
 import type { LoopbackNetwork, VirtualClock } from '@chorale/shared/testing';
-import { type Handshake, roundHeader, type TurnName, turnNames } from '@chorale/shared/wire';
+import { type Handshake, roundHeader, turnNames } from '@chorale/shared/wire';
+import { linkName } from './coordinator.ts';
+import { clockOf, Life, never } from './life.ts';
+import { mediumOf } from './medium.ts';
+import type { Watch } from './seen.ts';
+import type { Weather } from './weather.ts';
 
 /** What a person's device knows: events for the built-in feature sources, or rows for the source `rows/1`. */
 export type Memory = { readonly events: readonly ChoraleEvent[] } | { readonly rows: readonly unknown[] };
 export const rowSource = 'rows/1';
-
-/** A device about to answer a turn. */
-export type LeavingMoment = {
-  readonly device: number;
-  readonly task: TaskId;
-  readonly round: bigint;
-  readonly turn: TurnName;
-};
 
 export type WorldDeviceOptions = {
   readonly index: number;
@@ -32,15 +29,16 @@ export type WorldDeviceOptions = {
   readonly fetch: typeof fetch;
   readonly coordinator: Pick<ChoraleOptions, 'clientKey' | 'coordinatorKey'>;
   readonly floors: NonNullable<ChoraleOptions['floors']>;
-  /** Whether the device crashes instead of answering. */
-  readonly leaves: (moment: LeavingMoment) => boolean;
+  readonly weather: Weather;
+  readonly watch: Watch;
+  /** Pause between looks at what the coordinator has; the client's own unless said. */
+  readonly refreshSeconds?: number | undefined;
   /** Told of every crash. */
   readonly onCrash: (device: WorldDevice) => void;
 };
 
-/** One run of the app. Once it is dead, nothing that it has begun is written, sent or heard any more. */
-type Process = { readonly life: Life; readonly store: Store; readonly client: Chorale };
-type Life = { isAlive: boolean };
+/** One run of the app. */
+type Process = { readonly life: Life; readonly client: Chorale };
 
 /** Rounds follow one another as they never do on a person's device. */
 const unlimited = { roundsPerDay: 1e9, bytesPerDay: 1e15, retentionDays: Number.POSITIVE_INFINITY } as const;
@@ -51,7 +49,8 @@ export class WorldDevice {
   /** What the client told its app of. */
   readonly errors: Error[] = [];
   readonly #options: WorldDeviceOptions;
-  readonly #disk = new MemoryDisk();
+  /** Outlives the processes. */
+  readonly disk = new MemoryDisk();
   readonly #ids = new Map<TaskId, DeviceId>();
   readonly #seeds = new Map<string, Bytes>();
   #process: Process | undefined;
@@ -95,56 +94,56 @@ export class WorldDevice {
     const spoken = new Promise<void>((resolve) => {
       speak = resolve;
     });
-    const client = this.#run(speak);
-    await Promise.race([spoken, client.ready()]);
+    const { life, client } = this.#run(speak);
+    await Promise.race([spoken, client.ready(), life.ended]);
     await this.#options.clock.settle();
   }
 
   /** The power goes: connections break without a word, and what was not on the disk is lost. */
   crash(): void {
-    const { network, onCrash } = this.#options;
-    const process = this.#end();
+    const { index, network, watch, onCrash } = this.#options;
+    const process = this.#process;
     if (process === undefined) return;
+    this.#process = undefined;
+    process.life.end();
     for (const [task, device] of this.#ids) network.disconnect(linkName({ task, device }));
-    void process.client.close();
+    watch({ see: 'died', who: index });
     onCrash(this);
   }
 
   async close(): Promise<void> {
     await this.#process?.client.close();
-    this.#end();
-  }
-
-  #end(): Process | undefined {
-    const process = this.#process;
+    this.#process?.life.end();
     this.#process = undefined;
-    if (process === undefined) return undefined;
-    process.life.isAlive = false;
-    void process.store.close();
-    return process;
   }
 
-  #run(onFirstWord: () => void): Chorale {
-    const { index, memory, clock, random, crypto, trainer, fetch, coordinator, floors } = this.#options;
-    const life: Life = { isAlive: true };
-    const store = memoryStore({ disk: this.#disk });
+  #run(onFirstWord: () => void): Process {
+    const { index, memory, clock, random, crypto, trainer, coordinator, floors, weather, watch } = this.#options;
+    const { refreshSeconds } = this.#options;
+    const life = new Life();
+    // Loading code takes real time, which must not become chance: until then nothing waits for virtual time.
+    let hasSpoken = false;
     const client = createClient({
       ...coordinator,
       host: 'http://localhost',
       defaults: '2026-11-23',
       floors,
-      limits: { ...unlimited, timeoutMs },
+      limits: { ...unlimited, timeoutMs, ...(refreshSeconds === undefined ? {} : { refreshSeconds }) },
       training: { autoStart: true },
       sources: 'rows' in memory ? { [rowSource]: () => memory.rows } : {},
       ports: {
-        store,
-        clock: { now: () => clock.now(), wakeAt: (at, callback) => clock.wakeAt(at, () => life.isAlive && callback()) },
-        random,
-        crypto,
-        trainer,
+        ...{ random, crypto, trainer },
+        clock: clockOf(life, clock, weather.skewMs(index)),
+        store: mediumOf({
+          ...{ disk: this.disk, life, clock },
+          mishapOf: (operation) => weather.storage(index, operation),
+          delayMs: () => (hasSpoken ? weather.storageDelayMs(index) : 0),
+          die: () => this.#crashIn(life),
+        }),
         fetch: (...request) => {
+          hasSpoken = true;
           onFirstWord();
-          return life.isAlive ? fetch(...request) : Promise.reject(isDown(index));
+          return life.isOver ? never() : this.#fetch(life, request);
         },
         transport: (handshake) => this.#transport(handshake, life),
         roundSeed: (task, round) => {
@@ -154,47 +153,62 @@ export class WorldDevice {
         },
       },
     });
-    client.on('error', (error) => life.isAlive && this.errors.push(error));
-    this.#process = { life, store, client };
-    return client;
+    client.on('error', (error) => {
+      if (life.isOver) return;
+      this.errors.push(error);
+      if (error.code === 'internal') watch({ see: 'defect', who: index, error: error.cause ?? error });
+    });
+    this.#process = { life, client };
+    watch({ see: 'started', who: index });
+    return this.#process;
+  }
+
+  #crashIn(life: Life): void {
+    if (this.#process?.life === life) this.crash();
+  }
+
+  async #fetch(life: Life, request: Parameters<typeof fetch>): Promise<Response> {
+    const response = await this.#options.fetch(...request);
+    return life.isOver ? never() : response;
   }
 
   #transport(handshake: Handshake, life: Life): Transport {
-    const { network, leaves, index: device } = this.#options;
+    const { network, weather, watch, index: device } = this.#options;
     const { task } = handshake;
+    const ends = { task, device: handshake.device };
     this.#ids.set(task, handshake.device);
     const transport = network.transport(linkName(handshake));
-    const leavesNow = (packet: Packet) => {
+    const fateOf = (packet: Packet) => {
       const turn = turnNames.find((name) => name === packet.name);
-      if (turn === undefined) return false;
-      return leaves({ device, task, turn, round: BigInt(roundHeader.parse(packet.header).round) });
+      if (turn === undefined) return undefined;
+      return weather.leaves({ device, task, turn, round: BigInt(roundHeader.parse(packet.header).round) });
     };
     return {
-      connect: () => (life.isAlive ? transport.connect() : Promise.reject(isDown(device))),
-      onPacket: (listener) => transport.onPacket(listener),
-      onClose: (listener) => transport.onClose(listener),
+      connect: () => (life.isOver ? never() : transport.connect()),
+      onPacket: (listener) =>
+        transport.onPacket((packet) => {
+          if (life.isOver) return;
+          watch({ see: 'heard', device, ends, packet });
+          listener(packet);
+        }),
+      onClose: (listener) => transport.onClose((reason) => void (life.isOver || listener(reason))),
       close: () => transport.close(),
       send: (packet) => {
-        if (!leavesNow(packet)) return transport.send(packet);
-        this.crash();
-        return new Promise<Reply>(() => {});
+        if (life.isOver) return never();
+        const fate = fateOf(packet);
+        if (fate === 'before') this.crash();
+        if (life.isOver) return never();
+        watch({ see: 'sent', device, ends, packet });
+        const reply = transport.send(packet);
+        if (fate === 'after') this.crash();
+        return life.isOver ? swallowed(reply) : reply;
       },
     };
   }
 }
 
-function isDown(device: number): Error {
-  return new Error(`device ${device} is down`);
-}
-
-type LinkEnds = Pick<Handshake, 'task' | 'device'>;
-
-/** A device has one link for each task, named by both. Neither id has a slash. */
-export function linkName({ task, device }: LinkEnds): string {
-  return `${task}/${device}`;
-}
-
-export function endsOf(link: string): LinkEnds {
-  const [task, device] = link.split('/');
-  return { task: task as TaskId, device: device as DeviceId };
+/** Nobody is there any more to hear how it went. */
+function swallowed<Result>(promise: Promise<Result>): Promise<Result> {
+  promise.catch(() => undefined);
+  return never();
 }

@@ -1,8 +1,10 @@
 /** `fetch` without a network: the coordinator's own routes, behind its own gate, in the process that asks. */
 
 import { type Answer, type Coordinator, checkKey, type Route } from '@chorale/coordinator';
-import { ChoraleError } from '@chorale/shared';
+import { ChoraleError, type Clock } from '@chorale/shared';
 import { toProblem } from '@chorale/shared/wire';
+import type { HttpRequest } from './seen.ts';
+import type { HttpFate } from './weather.ts';
 
 /** @param coordinator asked anew for each request: there may be another one after a restart */
 export function routeFetch(coordinator: () => Coordinator): typeof fetch {
@@ -26,6 +28,41 @@ export function routeFetch(coordinator: () => Coordinator): typeof fetch {
       return refusalOf(error instanceof ChoraleError ? error : new ChoraleError('internal', 'something went wrong'));
     }
   };
+}
+
+export type WeatheredFetch = {
+  readonly clock: Clock;
+  /** Does work at the coordinator. @throws Error where it cannot be reached, or dies meanwhile */
+  readonly serve: <Result>(work: (coordinator: Coordinator) => Promise<Result>) => Promise<Result>;
+  readonly fateOf: () => HttpFate;
+  readonly onAsked?: (request: HttpRequest) => void;
+  readonly onAnswered?: (request: HttpRequest, status: number) => void;
+};
+
+/** The same over a network: requests and answers take time and get lost, and the coordinator may be away. */
+export function weatheredFetch({ clock, serve, fateOf, onAsked, onAnswered }: WeatheredFetch): typeof fetch {
+  const travel = async ({ delayMs, breaks }: HttpFate, end: HttpFate['breaks']): Promise<void> => {
+    if (delayMs > 0) await new Promise<void>((resolve) => void clock.wakeAt(clock.now() + delayMs, resolve));
+    if (breaks === end) throw new Error('the connection broke');
+  };
+  return async (input, init) => {
+    const fate = fateOf();
+    await travel(fate, 'before');
+    const request = requestOf(input, init);
+    const response = await serve((coordinator) => {
+      onAsked?.(request);
+      return routeFetch(() => coordinator)(input, init);
+    });
+    onAnswered?.(request, response.status);
+    await travel(fate, 'after');
+    return response;
+  };
+}
+
+function requestOf(input: Parameters<typeof fetch>[0], init?: RequestInit): HttpRequest {
+  const { pathname: path } = new URL(input instanceof Request ? input.url : input);
+  const body = typeof init?.body === 'string' ? (JSON.parse(init.body) as unknown) : undefined;
+  return { method: init?.method ?? 'GET', path, body };
 }
 
 type Found = { readonly route: Route; readonly params: Readonly<Record<string, string>> };
