@@ -98,8 +98,8 @@ describe('two rosters that overlap', () => {
     };
     await coordinator.showSurvivors(survivors);
     await coordinator.certify();
-    expect(coordinator.masked).not.toContain(victim);
     expect(await coordinator.leaks()).toEqual([]);
+    expect(coordinator.masked).not.toContain(victim);
   });
 });
 
