@@ -223,7 +223,8 @@ class Client implements Chorale {
   async #report(): Promise<PrivacyReport> {
     await this.#load();
     const entries = await this.#read((store) => new TrainingLedger(store, this.#ports.clock).entries(), []);
-    return { consent: this.#book.states(), events: this.#log.length, ...summarize(entries) };
+    const given = summarize(entries, this.#options.limits, this.#ports.clock.now());
+    return { consent: this.#book.states(), events: this.#log.length, ...given };
   }
 
   async #eraseAll(): Promise<boolean> {

@@ -26,7 +26,7 @@ describe('options', () => {
       minCohort: 32,
       minHonest: 16,
       minSigma: 80,
-      mechanisms: ['central', 'none'],
+      mechanisms: ['distributed', 'central', 'none'],
     });
     expect(parsed.limits).toMatchObject({ roundsPerDay: 50, rhoPerYear: 1, retentionDays: 400 });
     expect(parsed.consent).toEqual({ default: 'denied', honorGPC: true });

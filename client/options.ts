@@ -3,6 +3,7 @@
 import type { Bytes, Clock, Random, Store, TaskId, Transport } from '@chorale/shared';
 import { fromBase64url } from '@chorale/shared';
 import type { AnyAlgorithm } from '@chorale/shared/algorithms';
+import { purposes } from '@chorale/shared/consent';
 import type { CryptoProvider } from '@chorale/shared/crypto';
 import type { ChoraleEvent } from '@chorale/shared/features';
 import type { Trainer } from '@chorale/shared/models';
@@ -61,6 +62,13 @@ const floorOptions = z.strictObject({
   minNoiseMultiplier: z.optional(z.number().check(z.nonnegative())),
 });
 
+const budget = {
+  roundsPerDay: z._default(whole, 50),
+  bytesPerDay: z._default(whole, 50_000_000),
+  /** ρ of zero-concentrated differential privacy, in rounds with noise. */
+  rhoPerYear: z._default(z.number().check(z.nonnegative()), 1),
+};
+
 const limitOptions = z.strictObject({
   maxEvents: z._default(z.int().check(z.minimum(1), z.maximum(1_000_000)), 10_000),
   /** Events that wait in memory for a decision about consent. */
@@ -68,10 +76,11 @@ const limitOptions = z.strictObject({
   /** Infinity keeps events for ever. */
   retentionDays: z._default(z.union([positive, z.literal(Number.POSITIVE_INFINITY)]), 400),
   /** Across all tasks of the app. */
-  roundsPerDay: z._default(whole, 50),
-  bytesPerDay: z._default(whole, 50_000_000),
-  /** ρ of zero-concentrated differential privacy, where devices add noise. */
-  rhoPerYear: z._default(z.number().check(z.nonnegative()), 1),
+  ...budget,
+  /** The same three, for all tasks of one purpose: below what holds for all purposes together. */
+  perPurpose: z._default(z.partialRecord(z.enum(purposes), z.strictObject(budget)), {}),
+  /** The same task gets one contribution within so long; 0: as often as the other limits allow. */
+  taskWindowSeconds: z._default(z.number().check(z.nonnegative()), 0),
   /** Pause between looks at what the coordinator has. */
   refreshSeconds: z._default(positive, 600),
   timeoutMs: z._default(positive, 10_000),
@@ -113,11 +122,8 @@ export type ParsedOptions = Omit<z.output<typeof clientOptions>, 'floors' | 'coo
 /** @throws ChoraleError `invalid-input` that names the first wrong option and what it should be */
 export function parseOptions(options: ChoraleOptions): ParsedOptions {
   const { floors, coordinatorKey, ...parsed } = parseInput(clientOptions, options, 'createClient');
-  return { ...parsed, rootKey: fromBase64url(coordinatorKey), floors: { ...defaultFloors, ...definedOf(floors) } };
+  return { ...parsed, rootKey: fromBase64url(coordinatorKey), floors: { ...trainingFloors, ...definedOf(floors) } };
 }
-
-/** Devices cannot add noise of their own yet, so a plan that counts on it is refused rather than answered without. */
-const defaultFloors: DeviceFloors = { ...trainingFloors, mechanisms: ['central', 'none'] };
 
 function definedOf(floors: z.output<typeof floorOptions>): Partial<DeviceFloors> {
   return Object.fromEntries(Object.entries(floors).filter(([, value]) => value !== undefined));

@@ -3,12 +3,12 @@
 import { base64url, type DeviceId, type Instant, type Store, type TaskId } from '@chorale/shared';
 import { type ConsentState, type Purpose, type SignedReceipt, signedReceipt } from '@chorale/shared/consent';
 import type { ChoraleEvent } from '@chorale/shared/features';
+import { add, type MechanismName, toNumber, zero } from '@chorale/shared/privacy';
 import type { ModelManifest } from '@chorale/shared/wire';
 import { identitiesOf } from '../enrolment/identity.ts';
 import { keptModels } from '../personalization/models.ts';
 import { readRecords } from '../store-records.ts';
-import { add, approximately, zero } from '../training/fraction.ts';
-import { type RoundEntry, rhoOf } from '../training/ledger.ts';
+import { hasGiven, type RoundEntry, rhoOf, usedOf } from '../training/ledger.ts';
 
 /** Everything that this device holds about its person, as plain data. Secret keys stay out: they prove, they do not tell. */
 export type PersonData = {
@@ -30,10 +30,22 @@ export type PrivacyReport = {
   readonly rounds: number;
   readonly contributions: number;
   readonly sentBytes: number;
-  /** ρ of zero-concentrated differential privacy spent; rounds without noise on devices count nothing here. */
+  /** ρ of zero-concentrated differential privacy spent; rounds without noise count nothing here, and promise nothing. */
   readonly rho: number;
   readonly lastContributionAt: Instant | undefined;
-  readonly byTask: readonly { readonly task: string; readonly purpose: string; readonly contributions: number }[];
+  /** What counts against this device's own limits now, over all tasks. */
+  readonly used: { readonly roundsToday: number; readonly bytesToday: number; readonly rhoThisYear: number };
+  readonly limits: { readonly roundsPerDay: number; readonly bytesPerDay: number; readonly rhoPerYear: number };
+  readonly byTask: readonly TaskReport[];
+};
+
+export type TaskReport = {
+  readonly task: string;
+  readonly purpose: string;
+  readonly contributions: number;
+  readonly rho: number;
+  /** Who added noise: `central` trusts the coordinator to do so, `none` is sums without any. */
+  readonly mechanisms: readonly MechanismName[];
 };
 
 export async function readReceipts(store: Pick<Store, 'range'>): Promise<readonly SignedReceipt[]> {
@@ -49,21 +61,43 @@ export async function readManifests(store: Pick<Store, 'range'>): Promise<readon
   return (await keptModels(store)).map(({ manifest }) => manifest);
 }
 
-export function summarize(entries: readonly RoundEntry[]): Omit<PrivacyReport, 'consent' | 'events'> {
-  const given = entries.filter(({ stages }) => stages.includes('spent'));
-  const tasks = new Map(given.map(({ task, purpose }) => [task, purpose]));
+export function summarize(
+  entries: readonly RoundEntry[],
+  { roundsPerDay, bytesPerDay, rhoPerYear }: PrivacyReport['limits'],
+  now: Instant,
+): Omit<PrivacyReport, 'consent' | 'events'> {
+  const given = entries.filter(hasGiven);
+  const { roundsToday, bytesToday, rhoThisYear } = usedOf(entries, now);
   return {
     rounds: entries.length,
     contributions: given.length,
     sentBytes: given.reduce((sum, { sentBytes }) => sum + sentBytes, 0),
-    rho: approximately(given.reduce((sum, entry) => add(sum, rhoOf(entry)), zero)),
+    rho: rhoOfAll(given),
     lastContributionAt: given.length === 0 ? undefined : Math.max(...given.map(({ claimedAt }) => claimedAt)),
-    byTask: [...tasks].map(([task, purpose]) => ({
-      task,
-      purpose,
-      contributions: given.filter((entry) => entry.task === task).length,
-    })),
+    used: { roundsToday, bytesToday, rhoThisYear: toNumber(rhoThisYear) },
+    limits: { roundsPerDay, bytesPerDay, rhoPerYear },
+    byTask: [...new Set(given.map(({ task }) => task))].map((task) =>
+      reportOf(
+        task,
+        given.filter((entry) => entry.task === task),
+      ),
+    ),
   };
+}
+
+function reportOf(task: string, given: readonly RoundEntry[]): TaskReport {
+  const mechanisms = new Set(given.flatMap(({ mechanism }) => mechanism ?? []));
+  return {
+    task,
+    purpose: given[0]!.purpose,
+    contributions: given.length,
+    rho: rhoOfAll(given),
+    mechanisms: [...mechanisms],
+  };
+}
+
+function rhoOfAll(entries: readonly RoundEntry[]): number {
+  return toNumber(entries.reduce((sum, entry) => add(sum, rhoOf(entry)), zero));
 }
 
 const wipedAtOnce = 1000;

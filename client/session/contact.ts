@@ -109,7 +109,7 @@ export class Contact {
       algorithms: registryOf(...builtIn.values(), ...algorithms),
       trainer: ports.trainer,
       floors,
-      limits,
+      limits: { ...limits, taskWindowMs: limits.taskWindowSeconds * 1000 },
       roundSeed: ports.roundSeed,
       fetchBroadcast: (sha256): Promise<Bytes> => http.getBytes(routes.broadcast(sha256), maxBroadcastBytes),
       isEligible: async () =>
@@ -133,7 +133,8 @@ export class Contact {
   #afterStop(task: TaskView, reason: StopReason): void {
     if (reason === 'policy-superseded') this.#askAgain(task);
     else if (reason === 'task-done') this.#parts.onTaskDone();
-    else if (reason !== 'left')
+    // Having given all that a promise allows is no error, and is asked about again at the next refresh.
+    else if (reason !== 'left' && reason !== 'budget-exhausted')
       this.#parts.onError(new ChoraleError(reason, 'the coordinator has sent this device away'));
   }
 

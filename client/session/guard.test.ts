@@ -2,13 +2,13 @@ import { type Bytes, newId, utf8 } from '@chorale/shared';
 import { builtIn } from '@chorale/shared/algorithms';
 import { sha256 } from '@chorale/shared/crypto';
 import { chooseEncoding } from '@chorale/shared/encoding';
+import { zero } from '@chorale/shared/privacy';
 import { type Plan, type PlanKeyCertificate, trainingFloors } from '@chorale/shared/secagg';
 import { seededRandom } from '@chorale/shared/testing';
 import { encodeBroadcast, type TaskView } from '@chorale/shared/wire';
 import { describe, expect, it } from 'vitest';
 import { bounds, planOf } from '../testing/fake-coordinator.ts';
-import { zero } from '../training/fraction.ts';
-import { dearestCharge, inspectOffer, inspectQuestion, type Stance } from './guard.ts';
+import { dearestCost, inspectOffer, inspectQuestion, type Stance } from './guard.ts';
 import { readQuestion } from './question.ts';
 import type { DeclineReason } from './session.ts';
 
@@ -33,6 +33,7 @@ const stance: Stance = {
   task,
   floors: trainingFloors,
   policyHash: honest.policyHash,
+  purpose: 'training',
   lastRound: 7n,
   ledger: [],
   limits: { roundsPerDay: 1, bytesPerDay: 1_000_000, rhoPerYear: 1 },
@@ -152,8 +153,8 @@ describe('a question', () => {
 
 describe('the price of a round', () => {
   it('is 1/(2z²) at most where devices add noise, exactly, and bytes alone where they do not', () => {
-    const charge = dearestCharge({ ...honest, mechanism: 'distributed', noiseNumerator: 3, noiseDenominator: 2 });
+    const charge = dearestCost({ ...honest, mechanism: 'distributed', noiseNumerator: 3, noiseDenominator: 2 });
     expect(charge).toEqual({ sentBytes: 4 * honest.dimension, rho: { numerator: 4n, denominator: 18n } });
-    expect(dearestCharge(honest)).toEqual({ sentBytes: 4 * honest.dimension, rho: zero });
+    expect(dearestCost(honest)).toEqual({ sentBytes: 4 * honest.dimension, rho: zero });
   });
 });

@@ -5,9 +5,11 @@
 
 import { type Bytes, equal, type Instant, type TaskId } from '@chorale/shared';
 import { noiseVariance } from '@chorale/shared/encoding';
+import { zero } from '@chorale/shared/privacy';
 import {
   assumedCorrupt,
   type DeviceFloors,
+  dearestCharge,
   type GuardReason,
   inspectPlan,
   inspectPlanKey,
@@ -27,6 +29,7 @@ export type Stance = {
   readonly policyHash: Bytes;
   /** Greatest round of the task ever claimed. */
   readonly lastRound: bigint | undefined;
+  readonly purpose: string;
   readonly ledger: readonly RoundEntry[];
   readonly limits: BudgetLimits;
   readonly now: Instant;
@@ -44,7 +47,8 @@ export function inspectOffer(
   if (!equal(plan.policyHash, stance.policyHash)) return 'policy-superseded';
   const planReason = inspectPlan(plan, stance.floors);
   if (planReason !== undefined) return planReason;
-  return isWithinLimits(stance.ledger, dearestCharge(plan), stance.limits, stance.now) ? undefined : 'budget';
+  const { purpose, ledger, limits, now } = stance;
+  return isWithinLimits(ledger, { ...dearestCost(plan), task: plan.task, purpose }, limits, now) ? undefined : 'budget';
 }
 
 /** Whether sums over the largest cohort of the plan can leave their 32 bits. */
@@ -56,15 +60,9 @@ export function inspectQuestion(plan: Plan, { encoding }: Question): GuardReason
   });
 }
 
-/**
- * What the round costs at most. ρ = Δ₂²/(2hσ_c²), and σ_c² is at least z²Δ₂²/h, so ρ is at most 1/(2z²). Without noise of
- * the devices' own there is no ρ to count: rounds and bytes are.
- */
-export function dearestCharge(plan: Plan): Charge {
-  const sentBytes = 4 * plan.dimension;
-  if (plan.mechanism !== 'distributed') return { sentBytes, rho: { numerator: 0n, denominator: 1n } };
-  const numerator = BigInt(plan.noiseDenominator) ** 2n;
-  return { sentBytes, rho: { numerator, denominator: 2n * BigInt(plan.noiseNumerator) ** 2n } };
+/** What the round costs at most. Without noise there is no ρ to count: rounds and bytes are. */
+export function dearestCost(plan: Plan): Charge {
+  return { sentBytes: 4 * plan.dimension, rho: dearestCharge(plan) ?? zero };
 }
 
 function noiseAtMost(plan: Plan): bigint {

@@ -10,6 +10,7 @@ import {
   type Transport,
 } from '@chorale/shared';
 import type { Purpose } from '@chorale/shared/consent';
+import { type MechanismName, zero } from '@chorale/shared/privacy';
 import {
   challengeText,
   type Handshake,
@@ -23,7 +24,6 @@ import type { ConsentBook } from '../consent/consent-book.ts';
 import { signWith } from '../enrolment/identity.ts';
 import { type CoordinatorKeys, fetchKeys } from '../enrolment/keys.ts';
 import { forgetCredential, joinTask, type Membership, type MembershipPorts } from '../enrolment/membership.ts';
-import { zero } from '../training/fraction.ts';
 import { TrainingLedger } from '../training/ledger.ts';
 import { prepareRound, type RoundPorts } from './prepare.ts';
 import { SessionRunner } from './runner.ts';
@@ -147,17 +147,23 @@ export class Participation {
     const { task, purpose } = membership;
     const ledger = this.#ledger;
     const ports = { ...this.#ports, ...this.#ports.round, ledger };
-    let sentBytes = 0;
+    let sending: { sentBytes: number; mechanism: MechanismName } = { sentBytes: 0, mechanism: 'none' };
     return {
       async prepare(offer, lastRound, signal) {
         const prepared = await prepareRound(offer, { membership, lastRound, signal }, ports);
-        if (typeof prepared === 'object') sentBytes = 4 * prepared.plan.dimension;
+        if (typeof prepared === 'object') {
+          const { dimension, mechanism } = prepared.plan;
+          sending = { sentBytes: 4 * dimension, mechanism };
+        }
         return prepared;
       },
       async persist({ kind, round, rho = zero }) {
-        if (kind === 'claimed') return ledger.claim({ task, round, purpose });
-        await ledger.advance({ task, round }, kind, kind === 'spent' ? { sentBytes, rho } : undefined);
-        return true;
+        if (kind === 'claimed') return (await ledger.claim({ task, round, purpose })) ? undefined : 'already-claimed';
+        if (kind === 'spent') {
+          return (await ledger.spend({ task, round }, { ...sending, rho }, ports.limits)) ? undefined : 'budget';
+        }
+        await ledger.advance({ task, round }, kind);
+        return undefined;
       },
     };
   }

@@ -87,12 +87,13 @@ async function refusalOf(
   { membership, lastRound }: PrepareOptions,
   { clock, crypto, ledger, floors, limits, isEligible }: RoundPorts,
 ): Promise<DeclineReason | undefined> {
-  const { task, policyHash, rootKey } = membership;
+  const { task, purpose, policyHash, rootKey } = membership;
   const signed = { planBytes: bundle.plan, signature: bundle.signature, certificate };
   const verified = await crypto.perform(verifyPlanJob(rootKey, signed));
   if (verified.did !== 'verifyMany' || !verified.valid.every(Boolean)) return 'bad-signature';
   if (plan.round !== offer.round) return 'bad-signature';
-  const stance = { task, floors, policyHash, lastRound, ledger: await ledger.entries(), limits, now: clock.now() };
+  const own = { task, purpose, floors, policyHash, limits };
+  const stance = { ...own, lastRound, ledger: await ledger.entries(), now: clock.now() };
   const reason = inspectOffer(plan, certificate, stance);
   if (reason !== undefined) return reason;
   return (await isEligible()) ? undefined : 'not-eligible';

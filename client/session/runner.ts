@@ -38,8 +38,8 @@ export type SessionPorts = {
     lastRound: bigint | undefined,
     signal: AbortSignal,
   ) => Promise<ClientSetup | DeclineReason>;
-  /** Durable when it resolves. @returns false where a claim was lost */
-  readonly persist: (record: ClientRecord) => Promise<boolean>;
+  /** Durable when it resolves. @returns why the round cannot go on, where it cannot: then nothing was written */
+  readonly persist: (record: ClientRecord) => Promise<DeclineReason | undefined>;
   readonly onRound: (round: bigint, outcome: RoundOutcome) => void;
   readonly onStop: (reason: StopReason) => void;
   readonly onError: (error: unknown) => void;
@@ -220,9 +220,9 @@ export class SessionRunner {
 
   async #persist({ round, id, record }: Extract<SessionEffect, { do: 'persist' }>): Promise<void> {
     try {
-      const isWritten = await this.#ports.persist(record);
-      if (isWritten) this.#happen({ on: 'persisted', round, id });
-      else this.#happen({ on: 'declined', round, reason: 'already-claimed' });
+      const reason = await this.#ports.persist(record);
+      if (reason === undefined) this.#happen({ on: 'persisted', round, id });
+      else this.#happen({ on: 'declined', round, reason });
     } catch (error) {
       this.#ports.onError(error);
       this.#happen({ on: 'declined', round, reason: 'store-unavailable' });

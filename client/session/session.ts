@@ -50,7 +50,14 @@ export type RoundOutcome = {
 
 /** Why a device will not check in for this task again. */
 export type StopReason = 'task-done' | 'left' | StopCode;
-const stopCodes = ['upgrade-required', 'unauthorized', 'forbidden', 'consent-required', 'policy-superseded'] as const;
+const stopCodes = [
+  'upgrade-required',
+  'unauthorized',
+  'forbidden',
+  'consent-required',
+  'policy-superseded',
+  'budget-exhausted',
+] as const;
 type StopCode = (typeof stopCodes)[number];
 
 /** A plan as it came, for the shell to verify and to train for. */
@@ -268,7 +275,7 @@ function afterPace(state: SessionState, event: SessionEvent, packet: Packet): Se
   if (!header.success) return [state, []];
   const { reason, checkInAfterMs = defaultRestMs } = header.data;
   const [idle, effects] = endRound(state, event, { outcome: 'ended', reason });
-  if (reason === 'task-done') {
+  if (reason === 'task-done' || reason === 'task-exhausted') {
     const [closed, last] = stop(idle, 'task-done');
     return [closed, [...effects, ...last]];
   }
