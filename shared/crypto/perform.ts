@@ -139,13 +139,8 @@ async function mask(on: Primitives, job: Job<'mask'>): Answer<'mask'> {
   const sources = await sourcesOf(on, job);
   const zeros = bytes(4 * job.vector.length);
   const sum = wordSum(job.vector);
-  await inBatches(sources, on.concurrency, async (batch) => {
-    const streams = await awaitAll(batch, (source) => expand(on, source, job.salt, zeros));
-    streams.forEach((stream, i) => {
-      if (batch[i]!.sign === 1) sum.add(stream);
-      else sum.subtract(stream);
-    });
-  });
+  const add = (stream: Bytes, { sign }: Source) => (sign === 1 ? sum.add(stream) : sum.subtract(stream));
+  await inOrder(on, sources, (source) => expand(on, source, job.salt, zeros), add);
   return { did: 'mask', vector: sum.words() };
 }
 
@@ -179,27 +174,34 @@ function refuseUnlessKeys(keys: readonly Bytes[]): void {
   );
 }
 
-/** The results in the order of the items, a batch at a time. */
+/** The results in the order of the items. */
 async function each<Item, Result>(
-  { concurrency }: Primitives,
+  on: Primitives,
   items: readonly Item[],
   work: (item: Item) => Awaitable<Result>,
 ): Promise<Result[]> {
   const results: Result[] = [];
-  await inBatches(items, concurrency, async (batch) => {
-    results.push(...(await awaitAll(batch, work)));
-  });
+  await inOrder(on, items, work, (result) => results.push(result));
   return results;
 }
 
-async function inBatches<Item>(
+/** Works on as many items at a time as the platform likes, and takes the results in the order of the items. */
+async function inOrder<Item, Result>(
+  { concurrency }: Primitives,
   items: readonly Item[],
-  size: number,
-  work: (batch: readonly Item[]) => Promise<void>,
+  work: (item: Item) => Awaitable<Result>,
+  take: (result: Result, item: Item) => void,
 ): Promise<void> {
-  for (let start = 0; start < items.length; start += size) await work(items.slice(start, start + size));
-}
-
-function awaitAll<Item, Result>(items: readonly Item[], work: (item: Item) => Awaitable<Result>): Promise<Result[]> {
-  return Promise.all(items.map(work));
+  // A batch of one needs no promise of its own: that would cost a hash as much as the hashing.
+  if (concurrency === 1) {
+    for (const item of items) take(await work(item), item);
+    return;
+  }
+  for (let start = 0; start < items.length; start += concurrency) {
+    const batch = items.slice(start, start + concurrency);
+    const results = await Promise.all(batch.map(work));
+    results.forEach((result, i) => {
+      take(result, batch[i]!);
+    });
+  }
 }

@@ -6,7 +6,7 @@
  * are refused here, alike for everyone. Encodings are little-endian (RFC 7748, section 5; RFC 8032, section 5.1).
  */
 
-import { type Bytes, fromHex, isZero } from '../bytes.ts';
+import { type Bytes, compare, fromHex, isZero } from '../bytes.ts';
 import type { SignedText } from './provider.ts';
 
 export const keyBytes = 32;
@@ -36,9 +36,10 @@ export function isSignedText({ publicKey, signature }: SignedText): boolean {
 /** y below p, and the sign bit 0 where x is 0, that is where y is 1 or −1. */
 function isCanonicalPoint(point: Bytes): boolean {
   if (point.length !== keyBytes) return false;
-  const y = withoutSign(point);
   const isNegative = point[31]! >>> 7 === 1;
-  return isBelow(y, prime) && !(isNegative && isAmong(y, [one, minusOne]));
+  if (!isNegative) return isBelow(point, prime);
+  const y = withoutSign(point);
+  return isBelow(y, prime) && !isAmong(y, rootsOfOne);
 }
 
 function withoutSign(point: Bytes): Bytes {
@@ -54,7 +55,7 @@ function isBelow(value: Bytes, bound: Bytes): boolean {
 }
 
 function isAmong(value: Bytes, candidates: readonly Bytes[]): boolean {
-  return candidates.some((candidate) => candidate.every((byte, i) => byte === value[i]));
+  return candidates.some((candidate) => compare(candidate, value) === 0);
 }
 
 /** p = 2^255 − 19. */
@@ -65,6 +66,8 @@ const groupOrder = fromHex('edd3f55c1a631258d69cf7a2def9de1400000000000000000000
 const zero = fromHex('0000000000000000000000000000000000000000000000000000000000000000');
 const one = fromHex('0100000000000000000000000000000000000000000000000000000000000000');
 const minusOne = fromHex('ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f');
+
+const rootsOfOne = [one, minusOne];
 
 /** Orders 2, 4 and 8 on the curve, 2 and 4 on the twist; non-canonical forms of them are not below p. */
 const smallOrderU = [
