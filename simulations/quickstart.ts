@@ -3,7 +3,7 @@
 import { ChoraleError } from '@chorale/shared';
 import { parseOptions, type QuickstartOptions } from './quickstart/options.ts';
 import { pageOf } from './quickstart/result.ts';
-import { runQuickstart } from './quickstart/run.ts';
+import { type Report, runQuickstart } from './quickstart/run.ts';
 import { createProgress } from './report/progress.ts';
 
 const options = parseOptions(process.argv.slice(2));
@@ -20,14 +20,14 @@ async function main({ json, keepOpen }: QuickstartOptions): Promise<number> {
   // With --json, stdout belongs to the object.
   const say = (line: string) => (json ? progress.say(line) : void process.stdout.write(`${line}\n`));
   try {
-    const { result, url, ...checked } = await runQuickstart(options, {
+    const { result, url, publishableKey, rootKey, ...checked } = await runQuickstart(options, {
       progress,
       say,
       onCleanUp: (undo) => cleanups.push(undo),
     });
     say(pageOf(result, checked));
     if (json) process.stdout.write(`${JSON.stringify(result)}\n`);
-    if (keepOpen) await stayOpen(url, say);
+    if (keepOpen) await stayOpen({ url, publishableKey, rootKey }, say);
     return result.exact ? 0 : 1;
   } catch (error) {
     progress.end();
@@ -38,8 +38,12 @@ async function main({ json, keepOpen }: QuickstartOptions): Promise<number> {
   }
 }
 
-async function stayOpen(url: string, say: (line: string) => void): Promise<void> {
-  say(`The status page stays at ${url} until Ctrl-C.`);
+async function stayOpen(
+  at: Pick<Report, 'url' | 'publishableKey' | 'rootKey'>,
+  say: (line: string) => void,
+): Promise<void> {
+  say(`The status page stays at ${at.url} until Ctrl-C. A device of your own joins with`);
+  say(`  npx tsx --conditions=development examples/device-in-node.ts ${at.url} ${at.publishableKey} ${at.rootKey}`);
   await new Promise(() => {});
 }
 

@@ -34,6 +34,9 @@ export type Stage = {
 export type Report = {
   readonly result: QuickstartResult;
   readonly url: string;
+  /** What a device needs to join this coordinator. */
+  readonly publishableKey: string;
+  readonly rootKey: string;
   /** Devices in the sum that was checked. */
   readonly survivors: number;
   readonly majority: number;
@@ -119,7 +122,8 @@ export async function runQuickstart(options: QuickstartOptions, stage: Stage): P
     backend: await hosts.backend(),
     seconds: Math.round((performance.now() - startedAt) / 100) / 10,
   };
-  return { result, url, survivors: check.survivors, majority: federated.majorityAccuracy };
+  const { publishableKey, rootKey } = coordinator;
+  return { result, url, publishableKey, rootKey, survivors: check.survivors, majority: federated.majorityAccuracy };
 }
 
 /** Customers with something to learn from, chosen by the seed. */
