@@ -26,6 +26,7 @@ import {
   decodePlan,
   decodePlanKeyCertificate,
   deviceIdOf,
+  type Rho,
   resendClient,
   startClient,
   stepClient,
@@ -87,8 +88,13 @@ export class ScriptedDevice {
   /** Names of the round messages that went up. */
   readonly sent: string[] = [];
   readonly outcomes: ClientOutcome[] = [];
-  /** What this device gave, by round: to recompute a sum. */
+  /** What this device gave, by round: to recompute a sum; and the same before its own noise. */
   readonly given = new Map<bigint, EncodedVector>();
+  readonly bare = new Map<bigint, EncodedVector>();
+  /** ρ that it charged itself, by round; undefined without noise. */
+  readonly spent = new Map<bigint, Rho | undefined>();
+  /** Its last receipt that grants. */
+  granted: SignedReceipt | undefined;
   readonly #options: ScriptedDeviceOptions;
   readonly #secretKey: Bytes;
   #credential: Bytes | undefined;
@@ -145,7 +151,9 @@ export class ScriptedDevice {
     });
     const result = await crypto.perform(signingJob(receipt, this.#secretKey));
     if (result.did !== 'signMany') throw new Error('no signature');
-    return withSignature(receipt, result.signatures[0]!);
+    const signed = withSignature(receipt, result.signatures[0]!);
+    if (decision === 'granted') this.granted = signed;
+    return signed;
   }
 
   useCredential(credential: string): void {
@@ -222,8 +230,8 @@ export class ScriptedDevice {
     );
     const vectors = await algorithm.contribute(asked, examples, tools(random));
     const encoding = encodingOn(algorithm.layout(asked), plan.inverseGrid, plan.sensitivitySquared);
-    const given = encode(vectors, encoding, { random, noiseVariance: 0n });
-    this.given.set(plan.round, given);
+    const label = `encoding ${plan.round}`;
+    const encoded = (noiseVariance: bigint) => encode(vectors, encoding, { random: random.fork(label), noiseVariance });
     this.#round = plan.round;
     const setup = {
       ...{ plan, planBytes, enrolmentKey, floors: testFloors, credential: this.#credential! },
@@ -234,7 +242,12 @@ export class ScriptedDevice {
         deviceId: deviceIdOf(task.id, this.identityKey),
       },
       seed: random.bytes(32),
-      encode: () => given,
+      encode: (noiseVariance: bigint) => {
+        const given = encoded(noiseVariance);
+        this.bare.set(plan.round, encoded(0n));
+        this.given.set(plan.round, given);
+        return given;
+      },
     };
     const [state, effects] = startClient(setup, this.#now());
     this.#state = state;
@@ -250,8 +263,11 @@ export class ScriptedDevice {
 
   #perform(effects: readonly ClientEffect[]): void {
     for (const effect of effects) {
-      if (effect.do === 'persist') this.#step({ on: 'persisted', id: effect.id, now: this.#now() });
-      else if (effect.do === 'compute') void this.#compute(effect);
+      if (effect.do === 'persist') {
+        const { kind, round, rho } = effect.record;
+        if (kind === 'spent') this.spent.set(round, rho);
+        this.#step({ on: 'persisted', id: effect.id, now: this.#now() });
+      } else if (effect.do === 'compute') void this.#compute(effect);
       else if (effect.do === 'send') void this.#send(effect.message);
       else if (effect.do === 'finish') {
         this.#state = undefined;
