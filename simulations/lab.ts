@@ -2,12 +2,20 @@
 
 import { ChoraleError } from '@chorale/shared';
 import { Command, CommanderError } from 'commander';
+import { addAttackCommand } from './commands/attack.ts';
 import type { AddCommand, LabOutput } from './commands/command.ts';
 import { addEpsilonCommand } from './commands/epsilon.ts';
 import { addNoiseCommand } from './commands/noise.ts';
 import { addParametersCommand } from './commands/parameters.ts';
+import { addReproduceCommand } from './commands/reproduce.ts';
 
-const commands: readonly AddCommand[] = [addParametersCommand, addEpsilonCommand, addNoiseCommand];
+const commands: readonly AddCommand[] = [
+  addParametersCommand,
+  addEpsilonCommand,
+  addNoiseCommand,
+  addReproduceCommand,
+  addAttackCommand,
+];
 
 /** @returns the exit code: 0 good, 1 a run or a claim failed, 2 wrong usage */
 export async function runLab(args: readonly string[], output: LabOutput): Promise<number> {

@@ -1,0 +1,493 @@
+/**
+ * What each defence is worth: one small change takes it away, and the named tests must then fail. A test that passes all
+ * the same would not notice if the defence were lost.
+ */
+
+export type Edit = {
+  readonly file: string;
+  /** A text that occurs exactly once in the file. */
+  readonly replace: string;
+  readonly by: string;
+};
+
+export type Mutation = {
+  readonly attack: string;
+  readonly defence: string;
+  /** More than one where the same attack is stopped twice: with either defence alone it still fails. */
+  readonly edits: readonly Edit[];
+  /** At least one of the tests with these words in their names must fail. */
+  readonly tests: readonly { readonly file: string; readonly name: string }[];
+};
+
+const secagg = (file: string) => `shared/secagg/${file}`;
+const edit = (file: string, replace: string, by = ''): Edit => ({ file, replace, by });
+const test = (file: string, name: string) => ({ file, name });
+const survivors = (name: string) => test(secagg('survivor-attacks.test.ts'), name);
+const rosters = (name: string) => test(secagg('roster-attacks.test.ts'), name);
+const attacks = (name: string) => test(secagg('attacks.test.ts'), name);
+const server = (name: string) => test(secagg('server.test.ts'), name);
+const guard = (name: string) => test('client/session/guard.test.ts', name);
+
+const ignoreRosterSignatures = edit(
+  secagg('client/deal.ts'),
+  "valid.every(Boolean) ? then(remember(later, credentials)) : refuse(later, 'bad-signature'),",
+  'valid.length >= 0 ? then(remember(later, credentials)) : then(later),',
+);
+const ignoreDealEvidence = edit(
+  secagg('client/masked-input.ts'),
+  'if (unshown.length === 0) return then(round);',
+  'if (unshown.length >= 0) return then(round);',
+);
+
+export const mutations: readonly Mutation[] = [
+  {
+    attack: 'a U1 of one device alone',
+    defence: 'U1 and U2 hold at least minSurvivors',
+    edits: [edit(secagg('roster.ts'), 'if (places.size < header.minSurvivors) return false;')],
+    tests: [survivors('with nobody else in it'), survivors('of which the smaller is too small')],
+  },
+  {
+    attack: 'a U1 that fills its windows with devices then declared dropped',
+    defence: 'view tags',
+    edits: [edit(secagg('client/unmask.ts'), "if (!equal(tag, expected)) return { about: 'false-tag' };")],
+    tests: [survivors('only devices that are then declared dropped')],
+  },
+  {
+    attack: 'another U1 for one device',
+    defence: 'view tags',
+    edits: [edit(secagg('client/unmask.ts'), "if (!equal(tag, expected)) return { about: 'false-tag' };")],
+    tests: [attacks('nobody reveals a share of its self-mask')],
+  },
+  {
+    attack: 'tags that are swapped or missing',
+    defence: 'view tags',
+    edits: [edit(secagg('client/unmask.ts'), "if (!equal(tag, expected)) return { about: 'false-tag' };")],
+    tests: [attacks('with the tags of two devices exchanged'), survivors('open nobody, and the holder says so')],
+  },
+  {
+    attack: 'a second U1 for one device',
+    defence: 'only the first message of a name counts',
+    edits: [
+      edit(
+        secagg('client.ts'),
+        'if (first) return [equal(first, hash) ? state : accuse(state, message), []];',
+        'if (first && equal(first, hash)) return [state, []];',
+      ),
+    ],
+    tests: [attacks('does not make a device mask twice'), attacks('a device signs one U2')],
+  },
+  {
+    attack: 'dropped devices chosen to cut the graph',
+    defence: 'the window check',
+    edits: [
+      edit(
+        secagg('roster.ts'),
+        'return weakestWindow(places, header.devices, header.neighbours) >= header.windowSurvivors;',
+        'return weakestWindow(places, header.devices, header.neighbours) >= 0;',
+      ),
+    ],
+    tests: [survivors('at R3, with n =')],
+  },
+  {
+    attack: 'U2 that is no part of U1',
+    defence: 'U2 ⊆ U1',
+    edits: [
+      edit(
+        secagg('client/certify.ts'),
+        '[...survivors].every((place) => maskers.places.has(place)) &&',
+        'maskers.places.size > 0 &&',
+      ),
+    ],
+    tests: [survivors('cannot be put into U2'), attacks('for a U2 that is too small or no part of U1')],
+  },
+  {
+    attack: 'both secrets of one device: two certificates one after the other',
+    defence: 'one certificate, one reveal',
+    edits: [
+      edit(secagg('client.ts'), 'if (first) return [equal(first, hash) ? state : accuse(state, message), []];'),
+      edit(secagg('client/unmask.ts'), "at: 'awaiting-outcome',", "at: 'awaiting-survivors', holdings,"),
+      edit(
+        secagg('client/unmask.ts'),
+        '          survivors: survivors.size,\n          isIncluded: survivors.has(place),\n',
+      ),
+    ],
+    tests: [survivors('one after the other, with the first certificate taken back')],
+  },
+  {
+    attack: 'another U2 at R4 than at R3',
+    defence: 'the U2 that a device accepted is the one it opens',
+    edits: [
+      edit(
+        secagg('client/unmask.ts'),
+        "if (agreed && !equal(certificate.survivorsBitmap, agreed)) return refuse(round, 'bad-signature');",
+      ),
+    ],
+    tests: [attacks('are not revealed by a device that accepted another U2')],
+  },
+  {
+    attack: 'two survivor sets, two certificates',
+    defence: 'T signatures with 2T > m + c_m',
+    edits: [
+      edit(
+        secagg('client/unmask.ts'),
+        'if (missing === 0) return then(round);',
+        'if (missing >= 0) return then(round);',
+      ),
+    ],
+    tests: [survivors('shown to the two halves of the committee'), attacks('T − 1 signatures')],
+  },
+  {
+    attack: 'forged committee signatures',
+    defence: 'each signature is verified over the very sets',
+    edits: [edit(secagg('client/unmask.ts'), 'good.has(signed) && (good', 'votes.length > 0 && (good')],
+    tests: [attacks('a forged signature among T'), attacks('one signature under another place')],
+  },
+  {
+    attack: 'duplicated committee signatures',
+    defence: 'strictly ascending places',
+    edits: [
+      edit(
+        secagg('down-messages.ts'),
+        "if (!isAscending(signatures)) throw reader.malformed('its signatures are not in order of distinct places');",
+      ),
+    ],
+    tests: [attacks('one place twice')],
+  },
+  {
+    attack: 'two headers on one roster',
+    defence: 'ctx binds the header',
+    edits: [
+      edit(
+        secagg('context.ts'),
+        'return sha256(labels.ctx, planHash, sha256(header));',
+        'return sha256(labels.ctx, planHash, sha256(header.slice(0, 50)));',
+      ),
+    ],
+    tests: [attacks('give no masked input')],
+  },
+  {
+    attack: 'two headers on one roster, and on overlapping ones: skM opened under one, used under the other',
+    defence: 'at R2 every masking neighbour is shown to be in this ctx',
+    edits: [ignoreDealEvidence],
+    tests: [attacks('give no masked input'), rosters('with the keys of one what was masked under the other')],
+  },
+  {
+    attack: 'one device shown another model',
+    defence: 'ctx binds the plan',
+    edits: [
+      edit(
+        secagg('context.ts'),
+        'return sha256(labels.ctx, planHash, sha256(header));',
+        'return sha256(labels.ctx, header.subarray(0, 0), planHash.subarray(0, 0));',
+      ),
+    ],
+    tests: [attacks('the same roster with another model gives another context')],
+  },
+  {
+    attack: 'one device shown another model, so that it masks where nobody else does',
+    defence: 'advertisements are signed under the plan, and deals under ctx',
+    edits: [ignoreRosterSignatures, ignoreDealEvidence],
+    tests: [rosters('masks with nobody: it refuses the others')],
+  },
+  {
+    attack: 'an invented device, or one with another leaf',
+    defence: 'signatures and credentials of all neighbours are verified before R1a',
+    edits: [ignoreRosterSignatures],
+    tests: [attacks('a leaf that its device did not sign'), attacks('a credential of another day')],
+  },
+  {
+    attack: 'a roster of which the coordinator shows a part or another order',
+    defence: 'the whole roster, ascending, under its root',
+    edits: [
+      edit(
+        secagg('roster.ts'),
+        'compare(leaves[i - 1]!.deviceId, leaf.deviceId) < 0',
+        'compare(leaf.deviceId, leaf.deviceId) === 0',
+      ),
+    ],
+    tests: [attacks('another order')],
+  },
+  {
+    attack: 'a roster under another root',
+    defence: 'the root is recomputed',
+    edits: [
+      edit(
+        secagg('roster.ts'),
+        'equal(header.rosterRoot, rosterRoot(advertisements))',
+        'header.rosterRoot.length === 32',
+      ),
+    ],
+    tests: [attacks('another root')],
+  },
+  {
+    attack: 'duplicate keys',
+    defence: 'all keys of a roster differ',
+    edits: [edit(secagg('roster.ts'), 'areDistinct(leaves.flatMap((leaf) => [leaf.channelKey, leaf.maskKey])) &&')],
+    tests: [attacks('one mask key twice'), attacks('one channel key twice')],
+  },
+  {
+    attack: 'small-order keys, ids of one’s own choice',
+    defence: 'one strict rule before any provider',
+    edits: [edit(secagg('roster.ts'), 'areSoundLeaves(leaves, task) &&')],
+    tests: [attacks('a small-order mask key'), attacks('an id of its own choice')],
+  },
+  {
+    attack: 'S + L signatures',
+    defence: 'S below the group order, for every provider alike',
+    edits: [
+      edit(
+        'shared/crypto/validation.ts',
+        'isBelow(signature.subarray(keyBytes), groupOrder)',
+        'signature.length > keyBytes',
+      ),
+    ],
+    tests: [test('shared/crypto/provider.test.ts', 'the one verdict on every doubtful signature')],
+  },
+  {
+    attack: 'a header with t, k, s, m or T too weak',
+    defence: 'the numbers are verified by exact tails',
+    edits: [edit(secagg('inspect.ts'), "if (!isStrong(header, plan)) return 'parameters-too-weak';")],
+    tests: [
+      attacks('t within the reach of the corrupt'),
+      attacks('fewer neighbours'),
+      attacks('a committee that two sets could win'),
+    ],
+  },
+  {
+    attack: 'a header with too small a minSurvivors',
+    defence: 'minSurvivors ≥ n − D',
+    edits: [edit(secagg('inspect.ts'), "if (!hasSurvivors(header, plan)) return 'survivors-too-few';")],
+    tests: [attacks('fewer survivors')],
+  },
+  {
+    attack: 'fewer honest devices than the device insists on',
+    defence: 'its own floors of cohort and h',
+    edits: [edit(secagg('inspect.ts'), "if (honest < Math.max(1, floors.minHonest)) return 'survivors-too-few';")],
+    tests: [attacks('honest devices')],
+  },
+  {
+    attack: 'a header with less noise than the plan',
+    defence: 'h·σ_c²·zden² ≥ znum²·Δ₂²',
+    edits: [
+      edit(
+        secagg('inspect.ts'),
+        "return hasNoise(header, plan, floors, honest) ? undefined : 'noise-too-weak';",
+        'return undefined;',
+      ),
+    ],
+    tests: [
+      test(secagg('inspect.test.ts'), 'refuses honest devices that add less noise'),
+      attacks('noise that the plan does not know'),
+    ],
+  },
+  {
+    attack: 'γ, σ or δ below the device’s own',
+    defence: 'its own floors',
+    edits: [edit(secagg('inspect.ts'), "if (plan.sigma < floors.minSigma) return 'parameters-too-weak';")],
+    tests: [attacks('less statistical security'), guard('of less statistical security')],
+  },
+  {
+    attack: 'one identity in two cohorts, more coordinators’ cohorts than one',
+    defence: 'G = 1 until an assignment can be verified',
+    edits: [edit(secagg('inspect.ts'), "if (!isOnlyCohort(header)) return 'parameters-too-weak';")],
+    tests: [attacks('another cohort')],
+  },
+  {
+    attack: 'grinding rosters',
+    defence: 'a roster counts for a minute after R0',
+    edits: [edit(secagg('client/deal.ts'), "if (round.now > deadline) return refuse(round, 'stale-round');")],
+    tests: [attacks('that took more than a minute')],
+  },
+  {
+    attack: 'a replayed round, a round jump',
+    defence: 'round numbers only grow, and not by leaps',
+    edits: [
+      edit(
+        secagg('plan-key.ts'),
+        "return isNextRound(plan.round, lastRound) ? undefined : 'stale-round';",
+        'return undefined;',
+      ),
+    ],
+    tests: [guard('for a round that was claimed'), guard('that jumps over more than')],
+  },
+  {
+    attack: 'an unknown algorithm, a wider question',
+    defence: 'the layout is computed from the broadcast',
+    edits: [
+      edit(
+        'client/session/question.ts',
+        'if (dimension(layout) !== plan.dimension || layout.length !== plan.segmentCount) return undefined;',
+      ),
+    ],
+    tests: [guard('that asks for more, or in other parts')],
+  },
+  {
+    attack: 'another broadcast than the one signed',
+    defence: 'its hash is in the plan',
+    edits: [
+      edit('client/session/question.ts', "if (!equal(sha256(broadcast), plan.broadcastHash)) return 'bad-signature';"),
+    ],
+    tests: [guard('in other bytes than the plan names')],
+  },
+  {
+    attack: 'a second tab, a restart',
+    defence: 'a round is claimed by compare-and-set',
+    edits: [
+      edit(
+        'client/training/ledger.ts',
+        'return this.#store.compareAndSet(keyOf(task, round), undefined, encodeRecord(entry));',
+        'await this.#store.put(keyOf(task, round), encodeRecord(entry)); return true;',
+      ),
+    ],
+    tests: [
+      test('client/training/ledger.test.ts', 'are won once'),
+      test('client/session/round.test.ts', 'holds between two tabs'),
+    ],
+  },
+  {
+    attack: 'a crash after a message and before its record',
+    defence: 'a device writes before it sends',
+    edits: [
+      edit(
+        secagg('client/state.ts'),
+        "{ round: { ...round, lastId: id }, phase: { at: 'working', id, next: (later) => then(later) } },\n    [{ do: 'persist', id, record: { ...record, task, round: number } }],\n  ];",
+        "...(([state, effects]) => [state, [{ do: 'persist', id, record: { ...record, task, round: number } }, ...effects]] as const)(then({ ...round, lastId: id })),\n  ] as unknown as Step;",
+      ),
+    ],
+    tests: [test(secagg('client.test.ts'), 'claims the round before it advertises')],
+  },
+  {
+    attack: 'ten tasks against one ledger',
+    defence: 'one ledger counts all tasks of the app',
+    edits: [
+      edit(
+        'client/training/ledger.ts',
+        'hasRoom(usedOf(entries, now), asked, limits) &&',
+        'hasRoom(usedOf(entries.filter(({ task }) => task === asked.task), now), asked, limits) &&',
+      ),
+    ],
+    tests: [test('client/training/ledger.test.ts', 'count the rounds of all tasks within a day')],
+  },
+  {
+    attack: 'a late masked input',
+    defence: 'b is never opened for a device outside U2, and the coordinator takes one answer per turn',
+    edits: [
+      edit(
+        secagg('client/unmask.ts'),
+        'return tag ? revealSelfMask(holdings, index, tag) : revealMaskKey(holdings, index);',
+        "const pair = holdings.shares.get(index); return tag ? revealSelfMask(holdings, index, tag) : pair ? { about: 'self-mask', ...pair.selfMask } : revealMaskKey(holdings, index);",
+      ),
+    ],
+    tests: [survivors('stays masked, although the mask key')],
+  },
+  {
+    attack: 'shares that differ from what their dealer signed',
+    defence: 'a holder compares them with the hashes',
+    edits: [
+      edit(
+        secagg('client/acknowledge.ts'),
+        'return isAsSigned ? pair : undefined;',
+        'return isAsSigned || !isAsSigned ? pair : undefined;',
+      ),
+    ],
+    tests: [survivors('whose boxes hold other shares than it signed')],
+  },
+  {
+    attack: 'boxes exchanged or doubled on their way',
+    defence: 'one key per direction, dealer and holder in the box',
+    edits: [
+      edit(
+        secagg('context.ts'),
+        'const [boxOut, boxIn, viewOut, viewIn] = hkdfMany(secret, ctx, infos, 32);',
+        'const [, , viewOut, viewIn] = hkdfMany(secret, ctx, infos, 32); const [boxOut, boxIn] = [ctx, ctx];',
+      ),
+      edit(
+        secagg('client/acknowledge.ts'),
+        'if (!pair || pair.dealer !== seat.neighbours[index] || pair.holder !== seat.place) return undefined;',
+        'if (!pair) return undefined;',
+      ),
+    ],
+    tests: [survivors('a holder takes no share that was made for another')],
+  },
+  {
+    attack: 'shares that do not give the secret advertised',
+    defence: 'opened secrets are checked against commitment and public key',
+    edits: [
+      edit(secagg('server/sum.ts'), 'if (liars.length > 0) {', 'if (liars.length > mostLiars) {'),
+      edit(
+        secagg('server/sum.ts'),
+        '/** One secret that must be opened',
+        'const mostLiars = 9;\n/** One secret that must be opened',
+      ),
+    ],
+    tests: [server('whose signed shares do not give what it advertised')],
+  },
+  {
+    attack: 'holders that lie at R4',
+    defence: 'shares are checked against the dealer’s hash',
+    edits: [
+      edit(
+        secagg('server/sum.ts'),
+        'if (!isGood) liars.add(holder);\n        return isGood;',
+        'return isGood || !isGood;',
+      ),
+    ],
+    tests: [server('that reveals a false share is named')],
+  },
+  {
+    attack: 'a holder that reveals what nobody asked for',
+    defence: 'the coordinator takes one kind about each place',
+    edits: [
+      edit(
+        secagg('server/unmask.ts'),
+        'if (unmasking.reveals.every(isAsked)) return unmasking;',
+        'if (unmasking.reveals.every(isAsked) || unmasking) return unmasking;',
+      ),
+    ],
+    tests: [server('that reveals the mask key of a survivor')],
+  },
+  {
+    attack: 'a survivor with false tags',
+    defence: 'named by more complaints than can be lies',
+    edits: [
+      edit(
+        secagg('server/sum.ts'),
+        'const blamed = accuse(round, falseTaggers(membersOf(round), revealed));',
+        'const blamed = falseTaggers(membersOf(round), revealed) && round;',
+      ),
+    ],
+    tests: [server('whose view tags are false is named')],
+  },
+  {
+    attack: 'messages in another’s name',
+    defence: 'every turn is signed',
+    edits: [
+      edit(
+        secagg('server/state.ts'),
+        'then(later, new Set(places.filter((_, i) => valid[i]))),',
+        'then(later, new Set(places.filter((_, i) => valid.length > i))),',
+      ),
+    ],
+    tests: [server('counts as never sent: masked-input'), server('counts as never sent: unmask')],
+  },
+  {
+    attack: 'maximal and garbage values',
+    defence: 'a sum out of range is discarded',
+    edits: [
+      edit(
+        'shared/encoding/pipeline.ts',
+        'return sum.every((word) => Math.abs(word | 0) <= reach);',
+        'return sum.length >= 0 && reach > 0;',
+      ),
+    ],
+    tests: [server('whose contribution is beyond every honest one')],
+  },
+  {
+    attack: 'malformed, truncated and oversized bytes',
+    defence: 'every decoder is bounded and reads to the end',
+    edits: [
+      edit(secagg('reader.ts'), "if (this.#offset !== this.#value.length) throw this.malformed('it is too long');"),
+    ],
+    tests: [test(secagg('messages.test.ts'), 'refuses every truncation and a byte too many')],
+  },
+];
