@@ -1,5 +1,6 @@
 import { fedAvg, type LabelledRow, moments } from '@chorale/shared/algorithms';
 import type { Trainer } from '@chorale/shared/models';
+import { toNumber } from '@chorale/shared/privacy';
 import { seededRandom } from '@chorale/shared/testing';
 import { describe, expect, it } from 'vitest';
 import { type FastOptions, runFast } from './fast.ts';
@@ -95,6 +96,10 @@ describe('a fast run', () => {
     const [noisy] = await all({ ...counting, noise });
     // z·Δ₂ over h of h devices, and Δ₂ of three segments is a little above √3 weights: in rows, of a clip norm of 8.
     const std = noisy!.aggregate.noiseStd.count;
+    // ρ = 1/(2z²), and a hair less because the variance is rounded up.
+    expect(toNumber(noisy!.charge!)).toBeCloseTo(0.5, 3);
+    expect(toNumber(noisy!.charge!)).toBeLessThanOrEqual(0.5);
+    expect(quiet!.charge).toBeUndefined();
     const clipNorm = moments.layout(moments.publish(noisy!.state))[0]!.clipNorm;
     expect(std / clipNorm).toBeGreaterThan(Math.sqrt(3));
     expect(std / clipNorm).toBeLessThan(1.1 * Math.sqrt(3));

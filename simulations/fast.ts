@@ -17,6 +17,7 @@ import {
   noiseVariance,
 } from '@chorale/shared/encoding';
 import type { Trainer } from '@chorale/shared/models';
+import { chargeOf, type Fraction } from '@chorale/shared/privacy';
 import { seededRandom } from '@chorale/shared/testing';
 import { parseInput } from '@chorale/shared/wire';
 
@@ -50,6 +51,8 @@ export type FastRound<State, Name extends string> = {
   readonly survivors: readonly number[];
   /** Grid steps mod 2^32, as a coordinator has them after unmasking. */
   readonly sum: Uint32Array<ArrayBuffer>;
+  /** What it cost each of its devices, in ρ; undefined without noise. */
+  readonly charge: Fraction | undefined;
   /** The sum in the algorithm's own units. */
   readonly aggregate: Aggregate<Name>;
   /** After the round. */
@@ -77,7 +80,7 @@ export async function* runFast<Config, State, Broadcast, Example, Name extends s
     const sum = await sumOf(contributions, { ...options, ...grid, broadcast });
     const aggregate = decode(sum, grid.encoding, { contributors: survivors.length, noiseVariance: grid.noiseVariance });
     state = algorithm.update(state, aggregate);
-    yield { round, survivors, sum, aggregate, state };
+    yield { round, survivors, sum, charge: grid.charge, aggregate, state };
   }
 }
 
@@ -106,14 +109,22 @@ type Grid<Name extends string> = {
   readonly encoding: Encoding<Name>;
   /** What each device adds, in grid steps squared. */
   readonly noiseVariance: bigint;
+  readonly charge: Fraction | undefined;
 };
 
 function cutGrid<Name extends string>(layout: Layout<Name>, maxDevices: number, noise: Noise | undefined): Grid<Name> {
   if (noise === undefined)
-    return { encoding: chooseEncoding(layout, { mechanism: 'none', maxDevices }), noiseVariance: 0n };
+    return {
+      encoding: chooseEncoding(layout, { mechanism: 'none', maxDevices }),
+      noiseVariance: 0n,
+      charge: undefined,
+    };
   const shared = { noise: noise.multiplier, honestSurvivors: noise.honestSurvivors };
   const encoding = chooseEncoding(layout, { mechanism: 'distributed', maxDevices, ...shared });
-  return { encoding, noiseVariance: noiseVariance(encoding, shared) };
+  const variance = noiseVariance(encoding, shared);
+  const { sensitivitySquared } = encoding;
+  const charge = chargeOf({ sensitivitySquared, honestSurvivors: noise.honestSurvivors }, variance);
+  return { encoding, noiseVariance: variance, charge };
 }
 
 type Asked = {

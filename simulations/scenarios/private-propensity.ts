@@ -1,0 +1,156 @@
+/**
+ * Logistic regression of a purchase, with everything that was learned from people inside one promise: where features lie,
+ * how far they spread, how often people buy, and the model. Each device takes part a bounded number of times in all of it,
+ * at one noise multiplier, so its account is one sum, as a device's own ledger counts over several tasks.
+ */
+
+import { base64url, floatsToBytes, invariant } from '@chorale/shared';
+import { type FederatedAlgorithm, fedAvg, type LabelledRow } from '@chorale/shared/algorithms';
+import { encodedBounds, type FeatureSchema } from '@chorale/shared/features';
+import { epsilonOf, type NoiseMultiplier, noiseMultiplierFor, toNumber } from '@chorale/shared/privacy';
+import { chooseParameters } from '@chorale/shared/secagg';
+import { seededRandom } from '@chorale/shared/testing';
+import { logisticSpec } from '../baselines/index.ts';
+import { runFast } from '../fast.ts';
+import { centersOf, deviceMoments, type Preparation, preparationOf } from './device-moments.ts';
+import { linearTrainer } from './linear-trainer.ts';
+import { Pool } from './pool.ts';
+
+export type PrivatePropensity = {
+  /** Devices in each sum. Nobody drops out, yet the noise is sized for those who might. */
+  readonly cohort: number;
+  readonly corrupt: number;
+  readonly dropout: number;
+  readonly epsilon: number;
+  readonly delta: number;
+  /** Rounds of each of the two askings that come before training; a device takes part once in each. */
+  readonly preparatoryRounds: number;
+  readonly rounds: number;
+  /** How often a device takes part in training at most. */
+  readonly participations: number;
+  readonly clientLearningRate: number;
+  readonly serverLearningRate: number;
+  readonly clipNorm: number;
+};
+
+export type TrainedPropensity = Preparation & {
+  readonly parameters: Float32Array;
+  /** ε that the device which gave most has spent, counted from what each round charged; undefined without noise. */
+  readonly epsilon: number | undefined;
+  readonly mostParticipations: number;
+};
+
+export type TrainingRun = {
+  readonly devices: readonly (readonly LabelledRow[])[];
+  readonly schema: FeatureSchema;
+  readonly seed: number;
+  readonly isNoisy: boolean;
+  /** After each round. */
+  readonly onRound?: (done: number) => void;
+};
+
+/** One for centres and one for spreads. */
+const preparatoryParticipations = 2;
+
+/** Rounds of a whole run, preparation included. */
+export function roundsOf({ preparatoryRounds, rounds }: PrivatePropensity): number {
+  return preparatoryParticipations * preparatoryRounds + rounds;
+}
+
+/** z at which as many participations as a device may have keep the promise. */
+export function multiplierOf({ epsilon, delta, participations }: PrivatePropensity): NoiseMultiplier {
+  const bound = participations + preparatoryParticipations;
+  return noiseMultiplierFor({
+    mechanism: 'distributed',
+    unit: 'device-enrolment',
+    epsilon,
+    delta,
+    participations: bound,
+  });
+}
+
+/** h: survivors who are surely honest in the smallest cohort that still counts. */
+export function honestSurvivorsOf({ cohort, corrupt, dropout }: PrivatePropensity): number {
+  const [corruptBasisPoints, dropoutBasisPoints] = [Math.round(corrupt * 10_000), Math.round(dropout * 10_000)];
+  const parameters = chooseParameters({ devices: cohort, corruptBasisPoints, dropoutBasisPoints, sigma: 80, eta: 30 });
+  return parameters.minSurvivors - parameters.corrupt;
+}
+
+export async function trainPropensity(setting: PrivatePropensity, run: TrainingRun): Promise<TrainedPropensity> {
+  const stage = createStage(setting, run);
+  const { preparatoryRounds: rounds, participations } = setting;
+  const bounds = columnBounds(run.schema);
+  const centers = bounds.lower.map(() => 0);
+  const around = { ...bounds, centers, clipNorms: { distances: Math.sqrt(centers.length) }, rounds };
+  const found = centersOf(await stage.play(deviceMoments, around, 1));
+  const spreads = { ...bounds, centers: found, clipNorms: usualLengths, rounds };
+  const preparation = preparationOf(await stage.play(deviceMoments, spreads, 2));
+  const training = trainingConfig(setting, run.schema, preparation);
+  const { parameters } = await stage.play(fedAvg, training, preparatoryParticipations + participations);
+  return { ...preparation, parameters, ...stage.spent() };
+}
+
+/**
+ * Around centres that are nearly right, most devices' mean distances and mean squares are shorter than this. Written down
+ * beforehand like any clip norm: the others are clipped, which shrinks spreads a little.
+ */
+const usualLengths = { distances: 1.5, squares: 0.75 };
+
+/** Of the features and, last, the label. */
+function columnBounds({ features }: FeatureSchema) {
+  const bounds = features.map(encodedBounds);
+  return { lower: [...bounds.map(({ lo }) => lo), 0], upper: [...bounds.map(({ hi }) => hi), 1] };
+}
+
+function trainingConfig(setting: PrivatePropensity, { features }: FeatureSchema, preparation: Preparation) {
+  const { standardization, baseRate } = preparation;
+  const start = new Float32Array(features.length + 1);
+  // The model that knows the base rate alone: otherwise the first rounds are spent on finding it.
+  start[features.length] = Math.log(baseRate / (1 - baseRate));
+  return {
+    spec: logisticSpec(features.length),
+    server: { optimizer: 'sgd', learningRate: setting.serverLearningRate },
+    // All rows of a device in one batch: smaller ones drift at this step size.
+    client: { epochs: 1, batchSize: 64, learningRate: setting.clientLearningRate },
+    clipNorm: setting.clipNorm,
+    weighting: 'uniform',
+    standardization,
+    parameters: base64url(floatsToBytes(start)),
+    rounds: setting.rounds,
+  };
+}
+
+/** Plays one algorithm after the other with the same devices, and keeps their accounts. */
+function createStage(setting: PrivatePropensity, { devices, seed, isNoisy, onRound = () => {} }: TrainingRun) {
+  const { cohort, delta } = setting;
+  const pool = new Pool(devices.length, seededRandom(seed).fork('cohorts'));
+  const noise = isNoisy
+    ? { noise: { multiplier: multiplierOf(setting), honestSurvivors: honestSurvivorsOf(setting) } }
+    : {};
+  let done = 0;
+  return {
+    /** @param most participations of one device, earlier algorithms included */
+    async play<Config, State, Broadcast, Name extends string>(
+      algorithm: FederatedAlgorithm<Config, State, Broadcast, LabelledRow, Name>,
+      config: unknown,
+      most: number,
+    ): Promise<State> {
+      const randomness = `${seed}, from round ${done}`;
+      const survivors = () => pool.draw(cohort, most);
+      let state: State | undefined;
+      for await (const round of runFast({
+        ...{ algorithm, config, devices, trainer: linearTrainer, seed: randomness, cohort, survivors, ...noise },
+      })) {
+        if (round.charge !== undefined) pool.charge(round.survivors, round.charge);
+        state = round.state;
+        onRound(++done);
+      }
+      invariant(state !== undefined, 'an algorithm has a round');
+      return state;
+    },
+    spent() {
+      const { participations, rho } = pool.mostSpent();
+      return { mostParticipations: participations, epsilon: isNoisy ? epsilonOf(toNumber(rho), delta) : undefined };
+    },
+  };
+}
