@@ -25,7 +25,7 @@ import {
 import { builtIn } from '@chorale/shared/algorithms';
 import { policyVersion } from '@chorale/shared/consent';
 import { type CryptoProvider, sha256 } from '@chorale/shared/crypto';
-import { chooseEncoding, type Encoding } from '@chorale/shared/encoding';
+import { chooseEncoding, type Encoding, type NoiseMultiplier, noiseVariance } from '@chorale/shared/encoding';
 import type { ModelSpec, Standardization } from '@chorale/shared/models';
 import {
   credentialText,
@@ -60,7 +60,13 @@ type Key = { readonly secretKey: Bytes; readonly publicKey: Bytes };
 type Keys = { readonly root: Key; readonly plan: Key; readonly enrolment: Key };
 type Link = { readonly device: string; push(packet: Packet): void; close(reason: string): void };
 
-export type TaskOptions = { readonly name?: string; readonly text?: string; readonly config?: unknown };
+export type TaskOptions = {
+  readonly name?: string;
+  readonly text?: string;
+  readonly config?: unknown;
+  /** z, where devices add noise. */
+  readonly noise?: NoiseMultiplier;
+};
 
 /** What one device asks and answers, as the coordinator saw it. */
 export type Heard = { readonly device: DeviceId; readonly packet: Packet };
@@ -75,6 +81,8 @@ export class FakeCoordinator {
   readonly consents: NewConsent[] = [];
   /** Changes a plan before it is signed. */
   bendPlan: (plan: Plan) => Plan = (plan) => plan;
+  /** Changes the plan by which a roster header is made, but not the plan that devices have. */
+  bendHeader: (plan: Plan) => Plan = (plan) => plan;
   /** Changes a bundle after it is signed. */
   bendBundle: (bundle: PlanBundle) => PlanBundle = (bundle) => bundle;
   /** Answers a packet in the coordinator's place. */
@@ -87,10 +95,11 @@ export class FakeCoordinator {
   readonly #keys: Keys;
   #tasks: TaskView[] = [];
   readonly #configs = new Map<TaskId, unknown>();
+  readonly #noise = new Map<TaskId, NoiseMultiplier>();
   readonly #devices = new Map<string, NewDevice>();
   readonly #waiting = new Set<DeviceId>();
   readonly #models = new Map<string, { manifest: ModelManifest; parameters: Bytes }>();
-  #round: { number: bigint; bundle: Bytes; receive: (from: string, packet: Packet) => Promise<Reply> } | undefined;
+  readonly #rounds = new Map<TaskId, { receive: (from: string, packet: Packet) => Promise<Reply> }>();
   #lastRound = 0n;
 
   private constructor(ports: Ports, keys: Keys) {
@@ -122,11 +131,13 @@ export class FakeCoordinator {
     name = 'moments',
     text = 'We learn from sums.',
     config = { bounds, maxRows: 8 },
+    noise,
   }: TaskOptions = {}): TaskId {
     const { clock, random } = this.#ports;
     const id = newId('task', clock.now(), random);
     const consentPolicy = { language: 'en', text, sha256: policyVersion({ language: 'en', text }) };
     this.#configs.set(id, config);
+    if (noise !== undefined) this.#noise.set(id, noise);
     this.#tasks.push({
       id,
       name,
@@ -275,7 +286,7 @@ export class FakeCoordinator {
       return { ok: true };
     }
     if (packet.name === 'withdraw') this.#waiting.delete(device);
-    return (await this.#round?.receive(device, packet)) ?? { ok: true };
+    return (await this.#rounds.get(this.#taskOf(device))?.receive(device, packet)) ?? { ok: true };
   }
 
   // Rounds
@@ -283,11 +294,13 @@ export class FakeCoordinator {
   async planFor(task: TaskId, round: bigint): Promise<{ plan: Plan; bundle: PlanBundle; encoding: Encoding<string> }> {
     const view = this.#tasks.find(({ id }) => id === task)!;
     const broadcast = encodeBroadcast({ examples: view.examples, algorithm: this.#configs.get(task) });
-    const encoding = chooseEncoding(builtIn.get('moments/1')!.layout(this.#configs.get(task)), {
-      mechanism: 'none',
-      maxDevices: 64,
-    });
-    const plan = this.bendPlan(planOf({ view, round, broadcast, encoding, now: this.#ports.clock.now() }));
+    const noise = this.#noise.get(task);
+    const request =
+      noise && ({ mechanism: 'distributed', maxDevices, honestSurvivors: honestOf(maxDevices), noise } as const);
+    const layout = builtIn.get('moments/1')!.layout(this.#configs.get(task));
+    const encoding = chooseEncoding(layout, request ?? { mechanism: 'none', maxDevices });
+    const plain = planOf({ view, round, broadcast, encoding, now: this.#ports.clock.now() });
+    const plan = this.bendPlan(noise === undefined ? plain : noisyPlan(plain, noise));
     const planBytes = encodePlan(plan);
     const bundle = this.bendBundle({
       plan: planBytes,
@@ -298,12 +311,16 @@ export class FakeCoordinator {
     return { plan, bundle, encoding };
   }
 
-  /** Invites everybody who waits. @returns how the round ends */
+  #taskOf(device: DeviceId): TaskId {
+    return this.#devices.get(device)!.task;
+  }
+
+  /** Invites everybody of the task who waits. @returns how the round ends */
   async openRound(task: TaskId, number = this.#lastRound + 1n): Promise<ServerOutcome> {
     this.#lastRound = number;
     const { plan, bundle, encoding } = await this.planFor(task, number);
-    const invited = [...this.#waiting];
-    this.#waiting.clear();
+    const invited = [...this.#waiting].filter((device) => this.#taskOf(device) === task);
+    for (const device of invited) this.#waiting.delete(device);
     const { clock, crypto } = this.#ports;
     return new Promise((resolve, reject) => {
       const unanswered = new Map<string, (reply: Reply) => void>();
@@ -327,30 +344,28 @@ export class FakeCoordinator {
       };
       const [first, effects] = startServer(
         {
-          plan,
+          plan: this.bendHeader(plan),
           planBytes: bundle.plan,
           planSecretKey: this.#keys.plan.secretKey,
           enrolmentKey: this.#keys.enrolment.publicKey,
           invited,
           cohort: invited.length,
-          noiseVariance: () => 0n,
+          noiseVariance: ({ minSurvivors, corrupt }) => noiseOf(this.bendHeader(plan), minSurvivors - corrupt),
           amplitude: encoding.amplitude,
         },
         clock.now(),
       );
       state = first;
-      this.#round = {
-        number,
-        bundle: encodePlanBundle(bundle),
+      this.#rounds.set(task, {
         receive: (from, { name, body = bytes(0) }) =>
           new Promise((answer) => {
             unanswered.set(from, answer);
             const message = { name, body } as Extract<Parameters<typeof stepServer>[1], { on: 'message' }>['message'];
             step({ on: 'message', now: clock.now(), from, message });
           }),
-      };
+      });
       perform(effects);
-      for (const device of invited) this.offer(device, number, this.#round.bundle);
+      for (const device of invited) this.offer(device, number, encodePlanBundle(bundle));
     });
   }
 
@@ -406,7 +421,25 @@ export function planOf({ view, round, broadcast, encoding, now }: PlanRequest): 
     sigma: 80,
     eta: 30,
     minDevices: 10,
-    maxDevices: 64,
+    maxDevices,
     floor: 10,
   };
+}
+
+/** The largest cohort of the fake's plans. */
+const maxDevices = 64;
+
+/** h of a cohort without surprises: n − D − A. */
+export function honestOf(devices: number): number {
+  return devices - Math.floor(0.3 * devices) - Math.floor(0.1 * devices);
+}
+
+function noisyPlan(plan: Plan, { numerator, denominator }: NoiseMultiplier): Plan {
+  return { ...plan, mechanism: 'distributed', noiseNumerator: numerator, noiseDenominator: denominator };
+}
+
+function noiseOf(plan: Plan, honestSurvivors: number): bigint {
+  if (plan.mechanism !== 'distributed') return 0n;
+  const noise = { numerator: plan.noiseNumerator, denominator: plan.noiseDenominator };
+  return noiseVariance(plan, { noise, honestSurvivors });
 }

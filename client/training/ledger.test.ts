@@ -81,6 +81,22 @@ describe('limits', () => {
     expect(isWithinLimits(spent, { ...free, rho: more }, wide, clock.now())).toBe(false);
   });
 
+  it('of one purpose are narrower than those of all, and leave the others alone', () => {
+    const own = { ...limits, perPurpose: { scoring: { ...limits, roundsPerDay: 1 } } };
+    const spent = [entry(0, { purpose: 'scoring' })];
+    expect(isWithinLimits(spent, { ...free, purpose: 'scoring' }, own, clock.now())).toBe(false);
+    expect(isWithinLimits(spent, { ...free, purpose: 'training' }, own, clock.now())).toBe(true);
+    expect(isWithinLimits(spent, { ...free, purpose: 'scoring' }, limits, clock.now())).toBe(true);
+  });
+
+  it('of a task’s window hold for that task alone', () => {
+    const own = { ...limits, taskWindowMs: 1000 };
+    expect(isWithinLimits([entry(999)], free, own, clock.now())).toBe(false);
+    expect(isWithinLimits([entry(1000)], free, own, clock.now())).toBe(true);
+    expect(isWithinLimits([entry(999)], { ...free, task: other }, own, clock.now())).toBe(true);
+    expect(isWithinLimits([entry(999, { stages: ['claimed'] })], free, own, clock.now())).toBe(true);
+  });
+
   it('remember what a round cost after a restart', async () => {
     const disk = new MemoryDisk();
     await ledgerOn(disk).claim({ task, round: 1n, purpose: 'training' });
@@ -89,5 +105,32 @@ describe('limits', () => {
     const [stored] = await ledgerOn(disk).entries();
     expect(stored).toMatchObject({ stages: ['claimed', 'spent'], sentBytes: 40, mechanism: 'distributed' });
     expect(stored?.rho).toEqual({ numerator: '1', denominator: '4' });
+  });
+});
+
+describe('charges at the same moment', () => {
+  const cost = { sentBytes: 1, rho: fractionOf(0.25), mechanism: 'distributed' } as const;
+  const claimed = async (ledgers: readonly TrainingLedger[]) => {
+    for (const [i, ledger] of ledgers.entries()) await ledger.claim({ task, round: BigInt(i), purpose: 'training' });
+  };
+  const spendAll = (ledgers: readonly TrainingLedger[]) =>
+    Promise.all(ledgers.map((ledger, i) => ledger.spend({ task, round: BigInt(i) }, cost, limits)));
+
+  it('of ten rounds in one process pass as far as the limit goes, and the others leave no trace', async () => {
+    const ledger = ledgerOn(new MemoryDisk());
+    const ten = Array(10).fill(ledger);
+    await claimed(ten);
+    expect((await spendAll(ten)).filter(Boolean)).toHaveLength(3);
+    const given = (await ledger.entries()).filter(({ stages }) => stages.includes('spent'));
+    expect(given).toHaveLength(3);
+  });
+
+  it('of ten tabs never pass the limit together', async () => {
+    const disk = new MemoryDisk();
+    const ten = Array.from({ length: 10 }, () => ledgerOn(disk));
+    await claimed(ten);
+    const passed = (await spendAll(ten)).filter(Boolean).length;
+    expect(passed).toBeLessThanOrEqual(3);
+    expect((await ten[0]!.entries()).filter(({ stages }) => stages.includes('spent'))).toHaveLength(passed);
   });
 });
