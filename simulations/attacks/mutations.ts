@@ -261,7 +261,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     attack: 'fewer honest devices than the device insists on',
-    defence: 'its own floors of cohort and h',
+    defence: 'its own floor of h',
     edits: [edit(secagg('inspect.ts'), "if (honest < Math.max(1, floors.minHonest)) return 'survivors-too-few';")],
     tests: [attacks('honest devices')],
   },
@@ -281,13 +281,13 @@ export const mutations: readonly Mutation[] = [
     ],
   },
   {
-    attack: 'γ, σ or δ below the device’s own',
-    defence: 'its own floors',
+    attack: 'σ below the device’s own',
+    defence: 'its own floor of σ',
     edits: [edit(secagg('inspect.ts'), "if (plan.sigma < floors.minSigma) return 'parameters-too-weak';")],
     tests: [attacks('less statistical security'), guard('of less statistical security')],
   },
   {
-    attack: 'one identity in two cohorts, more coordinators’ cohorts than one',
+    attack: 'one identity in two cohorts',
     defence: 'G = 1 until an assignment can be verified',
     edits: [edit(secagg('inspect.ts'), "if (!isOnlyCohort(header)) return 'parameters-too-weak';")],
     tests: [attacks('another cohort')],
@@ -311,7 +311,7 @@ export const mutations: readonly Mutation[] = [
     tests: [guard('for a round that was claimed'), guard('that jumps over more than')],
   },
   {
-    attack: 'an unknown algorithm, a wider question',
+    attack: 'a wider question than the broadcast asks',
     defence: 'the layout is computed from the broadcast',
     edits: [
       edit(
@@ -489,5 +489,76 @@ export const mutations: readonly Mutation[] = [
       edit(secagg('reader.ts'), "if (this.#offset !== this.#value.length) throw this.malformed('it is too long');"),
     ],
     tests: [test(secagg('messages.test.ts'), 'refuses every truncation and a byte too many')],
+  },
+  {
+    attack: 'a smaller cohort than the device insists on',
+    defence: 'its own floor of cohort',
+    edits: [
+      edit(
+        secagg('inspect.ts'),
+        "if (header.devices < Math.max(plan.minDevices, floors.minCohort)) return 'cohort-too-small';",
+      ),
+    ],
+    tests: [attacks("own floor of 'cohort'")],
+  },
+  {
+    attack: 'γ below the device’s own',
+    defence: 'its own floor of γ',
+    edits: [edit(secagg('inspect.ts'), 'plan.corruptBasisPoints < floors.minCorruptBasisPoints ||')],
+    tests: [attacks('fewer assumed corrupt'), guard('that assumes fewer corrupt devices')],
+  },
+  {
+    attack: 'a plan without noise, where the device insists on it',
+    defence: 'its own list of mechanisms',
+    edits: [
+      edit(
+        secagg('inspect.ts'),
+        "return hasPromisedNoise(plan, floors) ? undefined : 'noise-too-weak';",
+        'return undefined;',
+      ),
+    ],
+    tests: [guard('without noise, where the device insists on it'), guard('of less noise than the device insists on')],
+  },
+  {
+    attack: 'an algorithm that the device does not know',
+    defence: 'a closed registry: no code travels',
+    edits: [
+      edit(
+        'client/session/question.ts',
+        "if (algorithm === undefined) return 'unknown-algorithm';",
+        "if (algorithm === undefined) return 'layout-mismatch';",
+      ),
+    ],
+    tests: [guard('of an algorithm that the device does not have')],
+  },
+  {
+    attack: 'a beacon, flags or more coordinators in the reserved bytes of a plan',
+    defence: 'reserved bytes are zero',
+    edits: [
+      edit(
+        secagg('reader.ts'),
+        "if (!isZero(this.take(length))) throw this.malformed('a reserved field is used');",
+        'if (isZero(this.take(length))) return;',
+      ),
+    ],
+    tests: [test(secagg('messages.test.ts'), 'of the plan must be zero')],
+  },
+  {
+    attack: 'plans beyond the device’s budget',
+    defence: 'limits of rounds, bytes and ρ',
+    edits: [
+      edit(
+        'client/training/ledger.ts',
+        '!isMore(add(rhoThisYear, rho), fractionOf(limits.rhoPerYear))',
+        '!isMore(rho, fractionOf(1e9))',
+      ),
+    ],
+    tests: [guard('beyond the ρ of a year')],
+  },
+  {
+    attack: 'NaN and infinite values in a contribution',
+    defence: 'such a segment is zero',
+    edits: [edit('shared/encoding/clip.ts', 'if (!Number.isFinite(norm)) return 0;')],
+    tests: [test('shared/encoding/pipeline.test.ts', 'a segment with a number that is not finite is zero')],
   },
 ];
