@@ -55,6 +55,17 @@ describe('a coordinator process', () => {
     await expect(startCoordinator(configOf(), silentLog)).rejects.toThrow('another process has this store open');
     await running.stop();
   });
+
+  it('has made no keys where it could not listen: the next start still shows the admin key', async () => {
+    const running = await startCoordinator(configOf(), silentLog);
+    const { port } = new URL(running.url);
+    const other = join(store, 'other');
+    await expect(startCoordinator(configOf({ store: other, port }), silentLog)).rejects.toThrow('already in use');
+    const second = await startCoordinator(configOf({ store: other }), silentLog);
+    expect(second.adminKey).toMatch(/^sk_/);
+    await second.stop();
+    await running.stop();
+  });
 });
 
 describe('the command', () => {

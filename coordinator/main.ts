@@ -41,10 +41,13 @@ export async function startCoordinator(
     await crypto.close();
     await store.close();
   };
+  let server: Server | undefined;
   try {
     const { rounds, limits } = config;
+    // Before anything is made: a new store shows its admin key once, and only to a start that succeeds.
+    server = await listen(config);
     const coordinator = await createCoordinator({ ...options, ...ports, log, rounds, limits });
-    const shells = await openShells(coordinator, config);
+    const shells = openShells(server, coordinator, config);
     const { keyring } = coordinator;
     coordinator.ports.events.coordinatorStarted({ url: shells.url, store: config.store });
     return {
@@ -61,6 +64,7 @@ export async function startCoordinator(
       },
     };
   } catch (error) {
+    server?.close();
     await end();
     throw error;
   }
@@ -84,11 +88,12 @@ async function openStore(directory: string) {
   });
 }
 
-async function openShells(coordinator: Coordinator, { host, port, limits }: Config) {
-  const server = createServer(createHttpApp(coordinator.routes, limits, coordinator.ports));
+/** Takes over from whoever said that the coordinator is not ready yet. */
+function openShells(server: Server, coordinator: Coordinator, { host, limits }: Config) {
+  server.removeAllListeners('request');
+  server.on('request', createHttpApp(coordinator.routes, limits, coordinator.ports));
   const sockets = createSocketServer(coordinator.sessions, limits, coordinator.ports);
   sockets.attach(server);
-  await listen(server, host, port);
   return {
     url: urlOf(server, host),
     async close() {
@@ -98,13 +103,15 @@ async function openShells(coordinator: Coordinator, { host, port, limits }: Conf
   };
 }
 
-function listen(server: Server, host: string, port: number): Promise<void> {
+/** @returns a server that asks everybody to come again in a moment */
+function listen({ host, port }: Config): Promise<Server> {
+  const server = createServer((_, response) => void response.writeHead(503, { 'Retry-After': '1' }).end());
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const detail = error.code === 'EADDRINUSE' ? 'is already in use' : `cannot be listened on (${error.code})`;
       reject(new ChoraleError('conflict', `port ${port} on ${host} ${detail}; choose another with --port`));
     });
-    server.listen(port, host, resolve);
+    server.listen(port, host, () => resolve(server));
   });
 }
 
