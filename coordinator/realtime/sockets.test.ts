@@ -96,6 +96,15 @@ describe('a handshake', () => {
     });
     expect(error.data?.code).toBe(code);
   });
+
+  it('is asked of everybody: there is no other namespace to sit in', async () => {
+    const socket = io(live.url, { path: socketPath, transports: ['websocket'], reconnection: false, forceNew: true });
+    sockets.push(socket);
+    const error = await new Promise<Error & { data?: { code: string } }>((resolve, reject) => {
+      socket.once('connect_error', resolve).once('connect', () => reject(new Error('connected')));
+    });
+    expect(error.data?.code).toBe('not-found');
+  });
 });
 
 describe('a message', () => {

@@ -1,6 +1,6 @@
 /** The socket.io shell: the namespace that devices connect to, and nothing else. */
 
-import { type Bytes, ChoraleError, type Packet, type Reply } from '@chorale/shared';
+import { type Bytes, ChoraleError, type ErrorCode, type Packet, type Reply } from '@chorale/shared';
 import { handshake, parseInput, socketNamespace, socketPath, wireVersion } from '@chorale/shared/wire';
 import { type DefaultEventsMap, Server, type Socket } from 'socket.io';
 import { findApiKey } from '../auth/api-keys.ts';
@@ -22,6 +22,8 @@ export function createSocketServer(sessions: Sessions, limits: LimitConfig, { st
     maxHttpBufferSize: limits.packetBytes,
     serveClient: false,
   });
+  // Without this, anybody could sit in the library's own namespace for ever, unproven and uncounted.
+  server.use((_, next) => next(refused({ code: 'not-found', detail: 'there is nothing at this path' })));
   const limit = limiter(limits.connectionsPerMinute);
   const devices = server.of(socketNamespace);
   devices.use(async (socket, next) => {
@@ -33,11 +35,16 @@ export function createSocketServer(sessions: Sessions, limits: LimitConfig, { st
       next();
     } catch (error) {
       const { code, detail, retryAfterMs } = refusalOf(error, 'socket handshake', events);
-      next(Object.assign(new Error(detail), { data: { code, detail, retryAfterMs } }));
+      next(refused({ code, detail, retryAfterMs }));
     }
   });
   devices.on('connection', (socket) => carry(socket, sessions));
   return server;
+}
+
+/** How socket.io carries a code to whoever wanted to connect. */
+function refused(data: { code: ErrorCode; detail: string; retryAfterMs?: number | undefined }): Error {
+  return Object.assign(new Error(data.detail), { data });
 }
 
 function parseHandshake(auth: Record<string, unknown>) {
