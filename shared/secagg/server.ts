@@ -14,7 +14,6 @@ import {
   abandon,
   farewell,
   isOut,
-  type Members,
   membersOf,
   type Round,
   type ServerEffect,
@@ -144,14 +143,17 @@ function closeWhenDue(state: ServerState): Step {
     return isGathered(round) || round.now >= phase.deadline ? closeGathering(round, phase) : [state, []];
   }
   if (phase.at !== 'collecting') return [state, []];
-  const isOver = round.now >= phase.deadline || owing(round, phase.awaited).length === 0;
-  return isOver ? phase.close(round) : [state, []];
+  return round.now >= phase.deadline || !isOwed(round, phase.awaited) ? phase.close(round) : [state, []];
 }
 
-function owing(round: Round, awaited: ReadonlySet<number>): readonly number[] {
-  const members: Members = membersOf(round);
-  const away = new Set([...round.disconnected, ...round.withdrawn].map((device) => members.placeOf.get(device)));
-  return [...awaited].filter((place) => !away.has(place) && !hasAnswered(round, place, round.turn));
+/** Whether an answer may still come. Asked after every message, so it stops at the first who owes one. */
+function isOwed(round: Round, awaited: ReadonlySet<number>): boolean {
+  for (const place of awaited) if (!hasAnswered(round, place, round.turn) && !isAway(round, place)) return true;
+  return false;
+}
+
+function isAway(round: Round, place: number): boolean {
+  return round.disconnected.has(membersOf(round).ids[place]!) || isOut(round, place);
 }
 
 function hasAnswered({ answered }: Round, place: number, turn: Turn): boolean {

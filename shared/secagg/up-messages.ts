@@ -35,11 +35,16 @@ export function decodeDeal(body: Uint8Array, neighbours: number): Deal {
 }
 
 /** What a deal holds for the neighbour at one index. */
-export function dealtTo({ ciphertexts, shareHashes }: Deal, index: number): Bytes {
-  return concat(
+export function dealtTo(deal: Deal, index: number): Bytes {
+  return concat(...dealtParts(deal, index));
+}
+
+/** The same as views, for who copies it next: the sealed pair of shares, and both hashes. */
+export function dealtParts({ ciphertexts, shareHashes }: Deal, index: number): readonly [Bytes, Bytes] {
+  return [
     ciphertexts.subarray(sealedBytes * index, sealedBytes * (index + 1)),
     shareHashes.subarray(2 * hashBytes * index, 2 * hashBytes * (index + 1)),
-  );
+  ];
 }
 
 /** The hash that a deal holds of one share for the neighbour at one index. */

@@ -32,10 +32,10 @@ function certificateFor(masking: Masking, survival: Survival, head: Bytes, place
   return { name: 'certificate', body: concat(head, ...tags) };
 }
 
-/** tag_ji: what j sent for i. */
+/** tag_ji: what j sent for i, as a view. */
 function tagFor({ neighbourhoods }: Masking, { tags }: Survival, j: number, i: number): Bytes {
   const offset = viewTagBytes * indexIn(neighbourhoods.get(j)!, i);
-  return tags.get(j)!.slice(offset, offset + viewTagBytes);
+  return tags.get(j)!.subarray(offset, offset + viewTagBytes);
 }
 
 /** Takes only what was asked for: a survivor's self-mask, a dropout's mask key. */
