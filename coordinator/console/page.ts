@@ -33,6 +33,7 @@ function renderTask(task: TaskStatus): string {
     <dl>
       ${figure('connected', task.connected)}${figure('waiting', task.waiting)}${figure('rounds committed', task.roundsCommitted)}
       ${figure('abandoned', task.roundsAbandoned)}${task.modelVersion > 0 ? figure('model version', task.modelVersion) : ''}
+      ${task.epsilon === undefined ? '' : figure('ε spent', `${task.epsilon.toFixed(3)} of ${task.epsilonLimit}`)}
       ${Object.entries(task.summary).map(renderSummary).join('')}
     </dl>
     ${task.lastRound === undefined ? '' : renderRound(task.lastRound)}

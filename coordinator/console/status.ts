@@ -2,6 +2,7 @@
 
 import type { TaskId } from '@chorale/shared';
 import type { RoundView } from '@chorale/shared/wire';
+import { epsilonSpent } from '../privacy/spent.ts';
 import type { Rounds } from '../rounds/rounds.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Tasks } from '../tasks/tasks.ts';
@@ -12,6 +13,10 @@ export type TaskStatus = {
   readonly purpose: string;
   readonly algorithm: string;
   readonly mechanism: string;
+  /** ε spent by the device that took part most; undefined without noise. */
+  readonly epsilon: number | undefined;
+  /** Up to which ε it may go. */
+  readonly epsilonLimit: number | undefined;
   readonly cohort: number;
   readonly state: string;
   readonly connected: number;
@@ -56,6 +61,8 @@ function describe({ id, name, purpose, algorithm, privacy, cohort, state, ...res
   return {
     ...{ id, name, purpose, algorithm, state, roundsCommitted, roundsAbandoned, summary },
     mechanism: privacy.mechanism,
+    epsilon: epsilonSpent({ privacy, mostSpent: rest.mostSpent }),
+    epsilonLimit: privacy.mechanism === 'none' ? undefined : privacy.epsilon,
     cohort: cohort.size,
     modelVersion: modelVersions,
   };

@@ -14,10 +14,8 @@ export {
   noiseMultiplierField,
   noiseMultiplierFor,
   type PrivacyClaim,
-  type PrivacyLimits,
   type PrivacyPolicy,
   privacyClaim,
-  privacyLimits,
   privacyPolicy,
   privacyUnit,
 } from './policy.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { noiseMultiplierFor, type PrivacyPolicy, privacyClaim, privacyLimits, privacyPolicy } from './policy.ts';
+import { noiseMultiplierFor, type PrivacyPolicy, privacyClaim, privacyPolicy } from './policy.ts';
 import { epsilonOf, rhoOf } from './zcdp.ts';
 
 const promise = { mechanism: 'distributed', epsilon: 1, delta: 1e-5, participations: 18 } as const;
@@ -32,12 +32,6 @@ describe('the noise multiplier of a plan', () => {
   it('is 0 without noise', () => {
     expect(noiseMultiplierFor({ mechanism: 'none' })).toEqual({ numerator: 0, denominator: 1 });
   });
-});
-
-it('limits hold for all purposes together and for some of them more narrowly', () => {
-  const limit = { rounds: 100, rho: 0.5, sentBytes: 1e7, windowMs: 86_400_000 };
-  expect(privacyLimits.parse({ total: limit })).toEqual({ total: limit, perPurpose: {} });
-  expect(privacyLimits.safeParse({ total: { ...limit, rho: -1 } }).success).toBe(false);
 });
 
 it('a claim of privacy needs its numbers; a claim of none has none', () => {

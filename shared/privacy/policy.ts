@@ -1,4 +1,4 @@
-/** What an operator promises about noise, what a device insists on, and what a model says about itself, as schemas. */
+/** What an operator promises about noise, and what a model says about itself, as schemas. */
 
 import * as z from 'zod/mini';
 import { leastNoiseMultiplier, roundUpMultiplier } from './calibrate.ts';
@@ -42,21 +42,6 @@ export function noiseMultiplierFor(policy: PrivacyPolicy): NoiseMultiplier {
   return roundUpMultiplier(leastNoiseMultiplier({ epsilon, delta, steps: participations }));
 }
 
-const limit = z.strictObject({
-  rounds: z.int().check(z.nonnegative()),
-  rho: z.number().check(z.nonnegative()),
-  sentBytes: z.int().check(z.nonnegative()),
-  /** Length of the sliding window that all three count in. */
-  windowMs: z.int().check(z.positive()),
-});
-
-/** What a device gives at most, over all tasks of its app and for single purposes. */
-export const privacyLimits = z.strictObject({
-  total: limit,
-  perPurpose: z._default(z.record(z.string(), limit), {}),
-});
-export type PrivacyLimits = z.infer<typeof privacyLimits>;
-
 const contributed = {
   rounds: z.int().check(z.nonnegative()),
   /** Contributions in all rounds, not different devices. */
@@ -70,8 +55,10 @@ export const privacyClaim = z.discriminatedUnion('mechanism', [
   z.strictObject({
     mechanism: z.enum(['distributed', 'central']),
     unit: privacyUnit,
+    /** Spent so far by the device that took part most. */
     epsilon: z.number().check(z.nonnegative()),
     delta,
+    /** The bound on how often one device takes part. */
     participations: z.int().check(z.nonnegative()),
     noiseMultiplier: noiseMultiplierField,
     ...contributed,
