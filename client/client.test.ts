@@ -177,6 +177,48 @@ describe('consent', () => {
     expect(on.coordinator.requests.filter(({ path }) => path.endsWith('/devices'))).toHaveLength(1);
   });
 
+  it.each([
+    'its key is kept',
+    'its receipt is kept',
+    'it enrols',
+  ])('taken back while a device joins, as %s, is the last that the coordinator hears', async (moment) => {
+    const on = await stage();
+    on.coordinator.addTask();
+    let withdrawal: Promise<void> | undefined;
+    const take = async (now: string) => {
+      if (now !== moment || withdrawal !== undefined) return;
+      withdrawal = chorale.consent.withdraw();
+      await withdrawal;
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    const store = memoryStore();
+    const ports: ChoraleOptions['ports'] = {
+      store: {
+        ...store,
+        async compareAndSet(key, expected, next) {
+          const isWritten = await store.compareAndSet(key, expected, next);
+          if (key.startsWith('identity/')) await take('its key is kept');
+          if (key.startsWith('receipt/')) await take('its receipt is kept');
+          return isWritten;
+        },
+      },
+      async fetch(input, init) {
+        if (String(input).endsWith('/devices')) await take('it enrols');
+        return on.coordinator.fetch(input, init);
+      },
+    };
+    const { chorale } = singer(on, 'a', { ports });
+    await chorale.consent.grant(['training']);
+    await chorale.refresh();
+    await settled(on);
+    expect(withdrawal).toBeDefined();
+    const said = on.coordinator.requests.filter(({ method }) => method === 'POST');
+    const isEnrolled = said.some(({ path }) => path.endsWith('/devices'));
+    if (isEnrolled)
+      expect(said.at(-1)).toMatchObject({ body: { receipt: { receipt: { decisions: { training: 'withdrawn' } } } } });
+    expect([isEnrolled, on.coordinator.waiting]).toEqual([moment === 'it enrols', 0]);
+  });
+
   it('ends at its time', async () => {
     const on = await stage();
     on.coordinator.addTask();
@@ -347,6 +389,26 @@ describe('the person', () => {
     expect(chorale.consent.state().training).toBe('unknown');
     expect((await chorale.privacy.export()).events).toEqual([]);
     expect(on.coordinator.waiting).toBe(0);
+  });
+
+  it('can have everything deleted while the device joins: nothing comes back, and the withdrawal is heard last', async () => {
+    const on = await stage();
+    on.coordinator.addTask();
+    let erased: Promise<boolean> | undefined;
+    const fetch: typeof globalThis.fetch = async (input, init) => {
+      if (String(input).endsWith('/devices')) {
+        erased = chorale.privacy.erase();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      return on.coordinator.fetch(input, init);
+    };
+    const { chorale, disk } = singer(on, 'a', { ports: { fetch } });
+    await chorale.consent.grant(['training']);
+    await chorale.refresh();
+    expect(await erased).toBe(true);
+    expect(keysOf(disk)).toEqual([]);
+    const said = on.coordinator.requests.filter(({ method }) => method === 'POST');
+    expect(said.at(-1)).toMatchObject({ body: { receipt: { receipt: { decisions: { training: 'withdrawn' } } } } });
   });
 
   it('has everything deleted also while the coordinator is away', async () => {

@@ -251,10 +251,13 @@ class Client implements Chorale {
     const late = new Promise<boolean>((resolve) => {
       cancel = clock.wakeAt(clock.now() + deliveryMs, () => resolve(false));
     });
-    const delivered = this.#reach().then(
-      (contact) => contact.deliver(),
-      () => false,
-    );
+    // Whatever is joining by a grant just withdrawn takes that back itself, and has to leave its words first.
+    const delivered = this.#refreshing
+      .then(() => this.#reach())
+      .then(
+        (contact) => contact.deliver(),
+        () => false,
+      );
     return Promise.race([delivered, late]).finally(() => cancel());
   }
 

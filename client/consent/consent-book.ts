@@ -88,6 +88,12 @@ export class ConsentBook {
     return this.#entries.findLast((entry) => entry.decisions[one] === 'granted');
   }
 
+  /** The decision that took a purpose back, or refused it, if that is how it stands. */
+  refusalOf(one: Purpose): BookEntry | undefined {
+    const last = this.#entries.findLast((entry) => entry.decisions[one] !== undefined);
+    return last?.decisions[one] === 'granted' ? undefined : last;
+  }
+
   /** Takes a decision into account at once. @returns a promise of its being written down */
   decide(
     about: readonly Purpose[],

@@ -37,6 +37,8 @@ export type MembershipPorts = ReceiptPorts & { readonly http: Http; readonly out
 /**
  * Enrols in a task by the person's grant, or comes back to it.
  *
+ * @param isGranted whether the grant still stands: a person may take it back at any moment of joining
+ * @returns undefined where it does not
  * @throws ChoraleError `policy-superseded` where the person must be asked again, `unauthorized` for a credential that the
  * pinned coordinator has not signed, or as `Http` does
  */
@@ -45,10 +47,13 @@ export async function joinTask(
   grant: BookEntry,
   keys: CoordinatorKeys,
   ports: MembershipPorts,
-): Promise<Membership> {
+  isGranted: () => boolean,
+): Promise<Membership | undefined> {
   const identity = await openIdentity(task.id, ports);
+  if (!isGranted()) return undefined;
   const { receipt, isNew } = await receiptFor(task, identity, grant, ports);
   const known = await knownCredential(identity, keys, ports);
+  if (!isGranted()) return undefined;
   const credential = known ?? (await enrol(identity, receipt, keys, ports));
   if (known !== undefined && isNew) await say(identity, receipt, ports);
   const { secretKey, publicKey, device } = identity;

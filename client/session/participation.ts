@@ -24,6 +24,7 @@ import type { ConsentBook } from '../consent/consent-book.ts';
 import { signWith } from '../enrolment/identity.ts';
 import { type CoordinatorKeys, fetchKeys } from '../enrolment/keys.ts';
 import { forgetCredential, joinTask, type Membership, type MembershipPorts } from '../enrolment/membership.ts';
+import { signWithdrawalFrom } from '../enrolment/withdrawal.ts';
 import { TrainingLedger } from '../training/ledger.ts';
 import { prepareRound, type RoundPorts } from './prepare.ts';
 import { SessionRunner } from './runner.ts';
@@ -112,15 +113,33 @@ export class Participation {
   }
 
   async #joinOne(task: TaskView, keys: CoordinatorKeys): Promise<void> {
-    const grant = this.#ports.consent.grantOf(task.purpose);
+    const { consent } = this.#ports;
+    const grant = consent.grantOf(task.purpose);
     if (grant === undefined) return;
-    const membership = await joinTask(task, grant, keys, this.#ports);
+    const isGranted = () => consent.allows(task.purpose);
+    try {
+      const membership = await joinTask(task, grant, keys, this.#ports, isGranted);
+      if (membership !== undefined) await this.#enter(task, membership);
+    } finally {
+      if (!isGranted()) await this.#takeBack(task);
+    }
+  }
+
+  async #enter(task: TaskView, membership: Membership): Promise<void> {
     const lastRound = await this.#ledger.lastRound(task.id);
     // Consent may have gone, or another refresh come, while the coordinator answered.
     if (this.#sessions.has(task.id) || !this.#ports.consent.allows(task.purpose)) return;
     const runner = this.#runnerOf(task, membership, lastRound);
     this.#sessions.set(task.id, { purpose: task.purpose, runner });
     runner.start();
+  }
+
+  /** The grant has gone while the device joined by it: the coordinator may have heard of the two in the wrong order. */
+  async #takeBack({ id, purpose }: TaskView): Promise<void> {
+    const refusal = this.#ports.consent.refusalOf(purpose);
+    if (refusal === undefined) return;
+    await signWithdrawalFrom(id, refusal, this.#ports);
+    await this.#ports.outbox.deliver();
   }
 
   #runnerOf(task: TaskView, membership: Membership, lastRound: bigint | undefined): SessionRunner {
