@@ -207,7 +207,7 @@ class Client implements Chorale {
 
   async #exportAll(): Promise<PersonData> {
     await this.#load();
-    const ledger = async (store: Store) => new TrainingLedger(store, this.#ports.clock).entries();
+    const ledger = async (store: Store) => new TrainingLedger(store, this.#ports.clock).readable();
     return {
       exportedAt: this.#ports.clock.now(),
       person: this.#person,
@@ -222,7 +222,7 @@ class Client implements Chorale {
 
   async #report(): Promise<PrivacyReport> {
     await this.#load();
-    const entries = await this.#read((store) => new TrainingLedger(store, this.#ports.clock).entries(), []);
+    const entries = await this.#read((store) => new TrainingLedger(store, this.#ports.clock).readable(), []);
     const given = summarize(entries, this.#options.limits, this.#ports.clock.now());
     return { consent: this.#book.states(), events: this.#log.length, ...given };
   }

@@ -1,4 +1,4 @@
-import { newId } from '@chorale/shared';
+import { newId, utf8 } from '@chorale/shared';
 import { MemoryDisk, memoryStore } from '@chorale/shared/adapters/node';
 import { add, fractionOf, zero } from '@chorale/shared/privacy';
 import { seededRandom, virtualClock } from '@chorale/shared/testing';
@@ -105,6 +105,22 @@ describe('limits', () => {
     const [stored] = await ledgerOn(disk).entries();
     expect(stored).toMatchObject({ stages: ['claimed', 'spent'], sentBytes: 40, mechanism: 'distributed' });
     expect(stored?.rho).toEqual({ numerator: '1', denominator: '4' });
+  });
+});
+
+describe('an entry that cannot be read', () => {
+  it('is not forgotten: nothing more is spent, and its round is not entered again', async () => {
+    const disk = new MemoryDisk();
+    const ledger = ledgerOn(disk);
+    await ledger.claim({ task, round: 7n, purpose: 'training' });
+    const [own] = disk.range({ from: 'ledger/', to: 'ledger0' });
+    disk.write({ do: 'put', key: own!.key, value: utf8('{"stages":["of another version"]}') });
+    await ledger.claim({ task: other, round: 1n, purpose: 'training' });
+    const cost = { sentBytes: 1, rho: fractionOf(0.25), mechanism: 'distributed' } as const;
+    await expect(ledger.entries()).rejects.toThrow('cannot be read');
+    await expect(ledger.spend({ task: other, round: 1n }, cost, limits)).rejects.toThrow('cannot be read');
+    expect(await ledger.lastRound(task)).toBe(7n);
+    expect(await ledger.readable()).toMatchObject([{ task: other, stages: ['claimed'] }]);
   });
 });
 

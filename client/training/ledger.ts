@@ -3,7 +3,7 @@
  * data. The ledger also makes a round's claim: an entry is written once, before anything of the round is sent.
  */
 
-import type { Clock, Instant, Store, TaskId } from '@chorale/shared';
+import { type Bytes, ChoraleError, type Clock, type Instant, type Store, type TaskId } from '@chorale/shared';
 import {
   add,
   type Fraction,
@@ -173,15 +173,24 @@ export class TrainingLedger {
     return false;
   }
 
-  /** Greatest round of a task that was ever claimed here; an entry that cannot be read still stands in the way of `claim`. */
+  /** Greatest round of a task that was ever claimed here, by its key alone: also where the entry cannot be read. */
   async lastRound(task: TaskId): Promise<bigint | undefined> {
     const [last] = await this.#store.range({ ...roundsOf(task), isReversed: true, limit: 1 });
-    const entry = decodeRecord(roundEntry, last?.value);
-    return entry === undefined ? undefined : BigInt(entry.round);
+    return last === undefined ? undefined : BigInt(last.key.slice(last.key.lastIndexOf('/') + 1));
   }
 
-  /** Of every task. */
+  /**
+   * Of every task.
+   *
+   * @throws ChoraleError `store-unavailable` where one cannot be read: nobody knows what it has spent, so nothing more may be
+   */
   async entries(): Promise<readonly RoundEntry[]> {
+    const stored = await this.#store.range(ledgerRange);
+    return stored.filter(({ key }) => !isOpening(key)).map(({ value }) => readEntry(value));
+  }
+
+  /** Those of every task that can be read, for the person to see. */
+  async readable(): Promise<readonly RoundEntry[]> {
     return (await readRecords(this.#store, 'ledger', roundEntry)).map(({ record }) => record);
   }
 
@@ -194,6 +203,18 @@ export class TrainingLedger {
   #put({ task, round }: RoundName, entry: RoundEntry): Promise<void> {
     return this.#store.put(keyOf(task, round), encodeRecord(entry));
   }
+}
+
+const ledgerRange = { from: 'ledger/', to: 'ledger0' };
+
+function readEntry(value: Bytes): RoundEntry {
+  const entry = decodeRecord(roundEntry, value);
+  if (entry !== undefined) return entry;
+  throw new ChoraleError('store-unavailable', 'the ledger of rounds holds an entry that cannot be read');
+}
+
+function isOpening(key: string): boolean {
+  return key.endsWith('/opened');
 }
 
 /** Written together with a task's identity key: a key without it has lost its ledger and is retired. */
