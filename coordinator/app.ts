@@ -1,6 +1,6 @@
 /** The composition root: builds the coordinator from its parts, without HTTP, sockets or a process around it. */
 
-import { base64url, ChoraleError, type TaskId } from '@chorale/shared';
+import { base64url, ChoraleError, type DeviceId, type TaskId } from '@chorale/shared';
 import { builtIn, type Registry } from '@chorale/shared/algorithms';
 import { type Keyring, openKeyring } from './auth/keyring.ts';
 import { keyRoutes } from './auth/routes.ts';
@@ -86,7 +86,14 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     limits.packetsPerMinute,
   );
 
-  const parts = { ports, keyring, rounds, broadcasts, tasks, models, accounts, config, devices: sessions, onMoment };
+  const bar = async (task: TaskId, id: DeviceId) => {
+    await devices.bar(id);
+    await byTask.get(task)?.withdraw(id);
+  };
+  const parts = {
+    ...{ ports, keyring, rounds, broadcasts, tasks, models, accounts, config },
+    ...{ devices: sessions, bar, onMoment },
+  };
   const follow = (task: Task) => {
     const known = byTask.get(task.id);
     if (known) known.follow(task);

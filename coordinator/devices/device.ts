@@ -11,6 +11,8 @@ export const device = z.object({
   /** Day of enrolment, in whole days since 1970-01-01 UTC. */
   day: z.number().int().nonnegative(),
   credential: bytesField(68),
+  /** Since when it may take part no more: its own signatures have shown that it broke the protocol. */
+  barredAt: z.number().optional(),
 });
 export type Device = z.infer<typeof device>;
 

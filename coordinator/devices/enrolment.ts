@@ -19,13 +19,20 @@ import { type Device, device, type Subject } from './device.ts';
 export interface Devices {
   /**
    * @param input a `newDevice` of the wire; the same identity key always gets the same credential
-   * @throws ChoraleError `unauthorized` without proof of possession, `consent-required`, `policy-superseded`
+   * @throws ChoraleError `unauthorized` without proof of possession, `consent-required`, `policy-superseded`, `forbidden`
+   * for a barred device
    */
   enrol(input: unknown): Promise<Device>;
   /** @throws ChoraleError `not-found` */
   get(id: DeviceId): Promise<Device>;
-  /** The device that says on its connection to be enrolled for this task. @throws ChoraleError `unauthorized` */
+  /**
+   * The device that says on its connection to be enrolled for this task.
+   *
+   * @throws ChoraleError `unauthorized`, or `forbidden` for a barred device
+   */
   ofTask(task: TaskId, id: DeviceId): Promise<Device>;
+  /** Lets a device take part no more; durable when it resolves. */
+  bar(id: DeviceId): Promise<void>;
 }
 
 export type DevicesParts = {
@@ -68,6 +75,7 @@ export function createDevices({ ports, keyring, tasks, consents, accounts, queue
       return queue.run(storeKeys.device(subject.device), async () => {
         const known = await readRecord(store, storeKeys.device(subject.device), device);
         if (known === undefined) return enrolNew(task, subject, receipt);
+        refuseBarred(known);
         await consents.renew(task, subject, receipt);
         return known;
       });
@@ -82,7 +90,19 @@ export function createDevices({ ports, keyring, tasks, consents, accounts, queue
     async ofTask(task, id) {
       const found = await readRecord(store, storeKeys.device(id), device);
       if (found?.task !== task) throw new ChoraleError('unauthorized', 'this device is not enrolled for the task');
+      refuseBarred(found);
       return found;
     },
+
+    bar: (id) =>
+      queue.run(storeKeys.device(id), async () => {
+        const found = await readRecord(store, storeKeys.device(id), device);
+        if (found === undefined || found.barredAt !== undefined) return;
+        await store.batch([putRecord(storeKeys.device(id), { ...found, barredAt: clock.now() })]);
+      }),
   };
+}
+
+function refuseBarred({ barredAt }: Device): void {
+  if (barredAt !== undefined) throw new ChoraleError('forbidden', 'this device broke the protocol and is barred');
 }

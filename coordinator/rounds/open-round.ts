@@ -1,6 +1,6 @@
 /** One round from its plan to its record: devices talk to the machine, and what comes of it is stored. */
 
-import { type Bytes, type DeviceId, invariant, type Packet, type Reply } from '@chorale/shared';
+import { type Bytes, type DeviceId, invariant, type Packet, type Reply, type TaskId } from '@chorale/shared';
 import { receiptHash, type SignedReceipt } from '@chorale/shared/consent';
 import { chargeIn, type RosterHeader, type ServerOutcome, type UpMessage } from '@chorale/shared/secagg';
 import type { Keyring } from '../auth/keyring.ts';
@@ -34,6 +34,8 @@ export type OpenRoundParts = {
   readonly models: Models;
   readonly accounts: Accounts;
   readonly devices: Audience;
+  /** Lets a device take part in the task no more. */
+  readonly bar: (task: TaskId, device: DeviceId) => Promise<void>;
   readonly onMoment: (moment: Moment) => void;
 };
 
@@ -115,6 +117,7 @@ export class OpenRound {
     const outcome = await this.#outcome();
     const { record } = this.#opened;
     if (outcome === undefined) return abandonRound(this.#parts, record, { reason: 'a defect ended the round' });
+    await this.#bar(outcome);
     const task = await (outcome.kind === 'committed' ? this.#commit(outcome) : this.#abandon(outcome));
     if (task === undefined) return abandonRound(this.#parts, record, { reason: 'the commit failed' });
     this.#engine.sayFarewell();
@@ -174,9 +177,20 @@ export class OpenRound {
     return task;
   }
 
+  /** One device that lies would spoil every cohort that it is in, so it is in no other. */
+  async #bar({ named }: ServerOutcome): Promise<void> {
+    const { ports, bar } = this.#parts;
+    if (named.length === 0) return;
+    ports.events.devicesNamed(this.#name, named);
+    try {
+      for (const device of named) await bar(this.#name.task, device);
+    } catch (error) {
+      ports.events.defectFound(`barring after round ${this.number} of ${this.#name.task}`, error);
+    }
+  }
+
   #abandon(outcome: Abandoned): Promise<Task> {
-    const { named, reason, turn } = outcome;
-    if (named.length > 0) this.#parts.ports.events.devicesNamed(this.#name, named);
+    const { reason, turn } = outcome;
     return abandonRound(this.#parts, this.#opened.record, { reason: `${reason} at ${turn}`, ...figuresOf(outcome) });
   }
 

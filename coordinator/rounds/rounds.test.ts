@@ -362,6 +362,32 @@ describe('rounds that are abandoned', () => {
   });
 });
 
+describe('a device that its own signatures convict', () => {
+  it('is barred: the cohort that it spoiled is its last, and the next one commits', async () => {
+    const log = capturingLog();
+    const choir = await openChoir({ seed: 'barred', log });
+    const task = await choir.coordinator.tasks.create(learningTask());
+    const crypto = { ...provider, perform: dealingOtherSecrets };
+    const liar = await choir.join(task, { crypto });
+    const others = await joinMany(choir, task, 4);
+    await choir.untilRounds(task, 1);
+    expect((await roundsOf(choir, task))[0]).toMatchObject({ state: 'abandoned', reason: 'bad-dealer at unmask' });
+    expect(log.lines.filter((line) => line.includes('broke the protocol'))).toHaveLength(1);
+    const late = await choir.join(task);
+    await choir.untilRounds(task, 2);
+    const [, next] = await roundsOf(choir, task);
+    expect(next).toMatchObject({ state: 'committed', contributors: 5 });
+    const { survivors } = await choir.coordinator.rounds.transcript(next!.id);
+    expect([...survivors].sort()).toEqual([...others, late].map(({ id }) => id).sort());
+    expect(liar.replies.at(-1)).toMatchObject({ to: 'check-in', reply: { ok: false, code: 'forbidden' } });
+    await expect(liar.enrolment().then((asked) => choir.coordinator.devices.enrol(asked))).rejects.toThrow('barred');
+  });
+});
+
+/** Shares of secrets that are not the ones it advertised: each opens, and together they prove the lie. */
+const dealingOtherSecrets: typeof provider.perform = (job) =>
+  provider.perform(job.do === 'split' ? { ...job, secrets: job.secrets.map((secret) => sha256(secret)) } : job);
+
 describe('what is logged', () => {
   it('names no device in full and holds no key, secret, receipt or number of a model', async () => {
     const log = capturingLog();
