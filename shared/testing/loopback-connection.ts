@@ -155,6 +155,7 @@ export class LoopbackConnection {
     const device = this.#device;
     if (device.is === 'closed') return;
     this.#device = { is: 'closed' };
+    this.#endWhenOver();
     for (const close of [...this.#unanswered]) close(new Error(`connection closed: ${reason}`));
     if (device.is === 'open') device.listener.onClose(reason);
   }
@@ -163,8 +164,13 @@ export class LoopbackConnection {
     const server = this.#server;
     if (server.is === 'closed') return;
     this.#server = { is: 'closed' };
-    this.#onGone();
+    this.#endWhenOver();
     if (server.is === 'open') server.session.onClose?.(reason);
+  }
+
+  /** As long as one end stands, what is on its way to it can still be held up, and it can still give up. */
+  #endWhenOver(): void {
+    if (this.#device.is === 'closed' && this.#server.is === 'closed') this.#onGone();
   }
 
   #serverIs(state: 'unaware' | 'open' | 'closed'): boolean {

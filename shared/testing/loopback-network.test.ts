@@ -159,6 +159,23 @@ describe('a partition', () => {
     expect(log).toEqual(['connect device', 'close ping timeout']);
     await expect(transport.connect()).rejects.toThrow('cannot be reached');
   });
+
+  it.each([
+    ['heals', 5_000, 'sent away'],
+    ['lasts', 20_000, 'ping timeout'],
+  ])('that %s does not hide for ever that the server has closed', async (_, lengthMs, reason) => {
+    const { clock, network, links } = lab({ silenceMs: 15_000 });
+    const transport = network.transport('device');
+    const reasons: string[] = [];
+    transport.onClose((said) => reasons.push(said));
+    await clock.run(transport.connect());
+    network.partition('device');
+    links[0]!.close('sent away');
+    await clock.advance(lengthMs);
+    network.heal('device');
+    await clock.settle();
+    expect(reasons).toEqual([reason]);
+  });
 });
 
 describe('the server', () => {
