@@ -22,6 +22,9 @@ export type Revealed = {
   readonly reveals: ReadonlyMap<number, readonly Reveal[]>;
 };
 
+/** What is left to know once every reveal is with its target: the many others need not last as long as the unmasking. */
+type Opening = Omit<Revealed, 'reveals'>;
+
 /** One secret that must be opened, and who could help. */
 type Target = {
   readonly dealer: number;
@@ -35,7 +38,8 @@ type HeldShare = { readonly holder: number } & SaltedShare;
 
 export function openSum(round: Round, revealed: Revealed): Step {
   const blamed = accuse(round, falseTaggers(membersOf(round), revealed));
-  return checkShares(blamed, revealed, targetsOf(revealed));
+  const { masking, survival, certified } = revealed;
+  return checkShares(blamed, { masking, survival, certified }, targetsOf(revealed));
 }
 
 /** Survivors whose view tag more neighbours call false than can be lying. */
@@ -68,7 +72,7 @@ function sharesAbout({ masking, reveals }: Revealed, dealer: number): readonly H
 }
 
 /** Checks as many shares as are still needed, until every secret has a threshold of good ones. */
-function checkShares(round: Round, revealed: Revealed, targets: readonly Target[]): Step {
+function checkShares(round: Round, opening: Opening, targets: readonly Target[]): Step {
   const { ctx, header } = membersOf(round).cohort;
   const { threshold } = header;
   if (targets.some(({ good, untried }) => good.length + untried.length < threshold)) {
@@ -78,30 +82,30 @@ function checkShares(round: Round, revealed: Revealed, targets: readonly Target[
   const texts = targets.flatMap(({ dealer, kind }, i) =>
     tried[i]!.map((share) => shareText(ctx, { dealer, holder: share.holder, kind }, share)),
   );
-  if (texts.length === 0) return reconstruct(round, revealed, targets);
+  if (texts.length === 0) return reconstruct(round, opening, targets);
   return compute(round, { do: 'hashMany', texts }, (later, { hashes }) => {
     const remaining = hashes.values();
     const liars = new Set<number>();
     const next = targets.map((target, i): Target => {
       const good = tried[i]!.filter(({ holder }) => {
-        const isGood = equal(remaining.next().value!, hashOf(membersOf(later), revealed, target, holder));
+        const isGood = equal(remaining.next().value!, hashOf(membersOf(later), opening, target, holder));
         if (!isGood) liars.add(holder);
         return isGood;
       });
       return { ...target, good: [...target.good, ...good], untried: target.untried.slice(tried[i]!.length) };
     });
-    return checkShares(accuse(later, liars), revealed, next);
+    return checkShares(accuse(later, liars), opening, next);
   });
 }
 
-function hashOf({ neighbourhoods }: Members, { masking }: Revealed, { dealer, kind }: Target, holder: number) {
+function hashOf({ neighbourhoods }: Members, { masking }: Opening, { dealer, kind }: Target, holder: number) {
   const shareHashes = masking.shareHashes.get(dealer)!;
   return dealtHash({ shareHashes }, indexIn(neighbourhoods[dealer]!, holder), kind);
 }
 
 type Secret = { readonly place: number; readonly secret: Uint8Array<ArrayBuffer> };
 
-function reconstruct(round: Round, revealed: Revealed, targets: readonly Target[]): Step {
+function reconstruct(round: Round, opening: Opening, targets: readonly Target[]): Step {
   const { threshold } = membersOf(round).cohort.header;
   const secrets = targets.map(
     ({ good }): SharedSecret => ({
@@ -115,17 +119,12 @@ function reconstruct(round: Round, revealed: Revealed, targets: readonly Target[
     if (missing.length > 0) return abandon(accuse(later, missing), 'bad-dealer');
     const of = (wanted: ShareKind) =>
       opened.filter(({ kind }) => kind === wanted).map(({ place, secret }): Secret => ({ place, secret: secret! }));
-    return checkSecrets(later, revealed, of(shareKinds.selfMask), of(shareKinds.maskKey));
+    return checkSecrets(later, opening, of(shareKinds.selfMask), of(shareKinds.maskKey));
   });
 }
 
 /** Shares that their dealer signed and that do not give what it advertised prove that the dealer lied. */
-function checkSecrets(
-  round: Round,
-  revealed: Revealed,
-  selfMasks: readonly Secret[],
-  maskKeys: readonly Secret[],
-): Step {
+function checkSecrets(round: Round, opening: Opening, selfMasks: readonly Secret[], maskKeys: readonly Secret[]): Step {
   const { cohort } = membersOf(round);
   const agreement = maskKeys.map(({ secret }) => secret);
   return compute(round, { do: 'publicKeys', agreement, signing: [] }, (later, keys) => {
@@ -142,40 +141,40 @@ function checkSecrets(
         'bad-dealer',
       );
     }
-    return unmask(later, revealed, selfMasks, maskKeys);
+    return unmask(later, opening, selfMasks, maskKeys);
   });
 }
 
-function unmask(round: Round, revealed: Revealed, selfMasks: readonly Secret[], maskKeys: readonly Secret[]): Step {
+function unmask(round: Round, opening: Opening, selfMasks: readonly Secret[], maskKeys: readonly Secret[]): Step {
   const { cohort } = membersOf(round);
   const job = unmaskJob({
-    sum: revealed.survival.sum,
-    salt: maskSalt(cohort.ctx, revealed.masking.h1),
+    sum: opening.survival.sum,
+    salt: maskSalt(cohort.ctx, opening.masking.h1),
     selfMasks: selfMasks.map(({ place, secret }) => ({ place, seed: secret })),
     dropouts: maskKeys.map(({ place, secret }) => ({
       place,
       maskSecret: secret,
-      maskers: survivingMaskers(revealed, place).map((other) => ({
+      maskers: survivingMaskers(opening, place).map((other) => ({
         place: other,
         maskKey: memberAt(cohort, other).maskKey,
       })),
     })),
   });
   return compute(round, job, (later, { vector }) =>
-    isInRange(later, revealed, vector) ? commit(later, revealed, vector) : abandon(later, 'sum-out-of-range'),
+    isInRange(later, opening, vector) ? commit(later, opening, vector) : abandon(later, 'sum-out-of-range'),
   );
 }
 
-function survivingMaskers({ masking, survival }: Revealed, place: number): readonly number[] {
+function survivingMaskers({ masking, survival }: Opening, place: number): readonly number[] {
   return masking.neighbourhoods.get(place)!.filter((other) => survival.places.has(other));
 }
 
-function isInRange(round: Round, { survival }: Revealed, sum: Uint32Array): boolean {
+function isInRange(round: Round, { survival }: Opening, sum: Uint32Array): boolean {
   const { noiseVariance } = membersOf(round).cohort.header;
   return isPlausible(sum, round.setup, { contributors: survival.places.size, noiseVariance });
 }
 
-function commit(round: Round, { masking, survival, certified }: Revealed, sum: Uint32Array<ArrayBuffer>): Step {
+function commit(round: Round, { masking, survival, certified }: Opening, sum: Uint32Array<ArrayBuffer>): Step {
   const { cohort, ids, parameters, header, headerSignature } = membersOf(round);
   return end(round, {
     kind: 'committed',
