@@ -17,28 +17,24 @@ export class Reader {
 
   /** A copy of the next `length` bytes. @throws ChoraleError `invalid-input` where there are fewer */
   take(length: number): Bytes {
-    const end = this.#offset + length;
-    if (end > this.#value.length) throw this.malformed('it is too short');
-    const taken = new Uint8Array(this.#value.subarray(this.#offset, end));
-    this.#offset = end;
-    return taken;
+    const offset = this.#advance(length);
+    return new Uint8Array(this.#value.subarray(offset, offset + length));
   }
 
   u8(): number {
-    return this.take(1)[0]!;
+    return this.#value[this.#advance(1)]!;
   }
 
   u16(): number {
-    const [high, low] = this.take(2);
-    return high! * 256 + low!;
+    return this.u8() * 256 + this.u8();
   }
 
   u32(): number {
-    return readU32(this.take(4), 0);
+    return readU32(this.#value, this.#advance(4));
   }
 
   u64(): bigint {
-    return readU64(this.take(8), 0);
+    return readU64(this.#value, this.#advance(8));
   }
 
   /** A u64 of milliseconds. */
@@ -71,6 +67,14 @@ export class Reader {
   /** How many bytes are left. */
   get rest(): number {
     return this.#value.length - this.#offset;
+  }
+
+  /** Steps over bytes that must be there. @returns where they begin */
+  #advance(length: number): number {
+    const offset = this.#offset;
+    if (offset + length > this.#value.length) throw this.malformed('it is too short');
+    this.#offset = offset + length;
+    return offset;
   }
 
   malformed(why: string): ChoraleError {
