@@ -23,10 +23,10 @@ export type Party = {
   hear(message: DownMessage): Promise<readonly UpMessage[]>;
 };
 
-/** All that came before the coordinator, in order, and before each device. */
+/** All that came before the coordinator, in order, and before the first of the parties. */
 export type Recording = {
   readonly events: readonly ServerEvent[];
-  readonly heard: ReadonlyMap<DeviceId, readonly DownMessage[]>;
+  readonly heard: readonly DownMessage[];
   readonly outcome: ServerOutcome;
 };
 
@@ -42,7 +42,7 @@ export type RoundOptions = {
 export async function playRound({ server, parties, provider, leaving }: RoundOptions): Promise<Recording> {
   const coordinator = new Coordinator(server, provider);
   const events: ServerEvent[] = [];
-  const heard = new Map<DeviceId, DownMessage[]>(parties.map(({ id }) => [id, []]));
+  const heard: DownMessage[] = [];
   let present = parties;
   let due = await Promise.all(parties.map(async (party) => eventsOf(party, await party.start())));
   while (!coordinator.outcome) {
@@ -52,7 +52,7 @@ export async function playRound({ server, parties, provider, leaving }: RoundOpt
       events.push(event);
       for (const { to, message } of await coordinator.hear(event)) {
         inboxes.set(to, [...(inboxes.get(to) ?? []), message]);
-        heard.get(to)!.push(message);
+        if (to === parties[0]?.id) heard.push(message);
       }
     }
     due = await Promise.all(present.map((party) => answer(party, inboxes.get(party.id) ?? [], leaving)));

@@ -153,7 +153,7 @@ async function* oneDevice(
   { lab, recording }: Recorded,
 ): AsyncGenerator<Measurement> {
   note(`secagg: one device of ${cohort.devices} …`);
-  const heard = recording.heard.get(lab.ids[0]!)!;
+  const { heard } = recording;
   const provider = nodeCrypto();
   const stranger = lab.clients[0]!;
   const knownCredentials = verifiedCredentials(await replayDevice(stranger, heard, provider));
