@@ -1,4 +1,4 @@
-import { type MemoryDisk, memoryStore, nodeCrypto } from '@chorale/shared/adapters/node';
+import { MemoryDisk, memoryStore, nodeCrypto } from '@chorale/shared/adapters/node';
 import { dayMs } from '@chorale/shared/features';
 import { predict } from '@chorale/shared/models';
 import { loopbackNetwork, seededRandom, virtualClock } from '@chorale/shared/testing';
@@ -28,6 +28,33 @@ type Hall = Awaited<ReturnType<typeof stage>>;
 function textOf(disk: MemoryDisk): string {
   const entries = disk.range({ from: '', to: '\u{10ffff}' });
   return entries.map(({ key, value }) => `${key} ${new TextDecoder().decode(value)}`).join('\n');
+}
+
+/** What the coordinator has to believe about training, from all that it was told. */
+function lastHeard({ coordinator }: Hall): string | undefined {
+  const receipts = coordinator.requests.flatMap(({ method, body }) =>
+    method === 'POST'
+      ? [(body as { receipt: { receipt: { decidedAt: number; decisions: { training: string } } } }).receipt.receipt]
+      : [],
+  );
+  return receipts.sort((a, b) => a.decidedAt - b.decidedAt).at(-1)?.decisions.training;
+}
+
+/** A device that goes down for good before one more write than it has power for. */
+function powered(on: Hall, disk: MemoryDisk, power: { left: number }): ChoraleOptions['ports'] {
+  const store = memoryStore({ disk });
+  const never = new Promise<never>(() => {});
+  const write = <Result>(work: () => Promise<Result>) => (power.left-- > 0 ? work() : never);
+  return {
+    fetch: (...request) => (power.left >= 0 ? on.coordinator.fetch(...request) : never),
+    store: {
+      ...store,
+      put: (...entry) => write(() => store.put(...entry)),
+      delete: (key) => write(() => store.delete(key)),
+      batch: (writes) => write(() => store.batch(writes)),
+      compareAndSet: (...change) => write(() => store.compareAndSet(...change)),
+    },
+  };
 }
 
 async function settled(on: Stage & { clock: Hall['clock'] }): Promise<void> {
@@ -217,6 +244,39 @@ describe('consent', () => {
     if (isEnrolled)
       expect(said.at(-1)).toMatchObject({ body: { receipt: { receipt: { decisions: { training: 'withdrawn' } } } } });
     expect([isEnrolled, on.coordinator.waiting]).toEqual([moment === 'it enrols', 0]);
+  });
+
+  it.each([
+    'withdrawn',
+    'granted again',
+  ])('%s comes to the coordinator, whichever write the device dies before', async (word) => {
+    for (let survived = 0; ; survived++) {
+      const on = await stage();
+      on.coordinator.addTask();
+      on.coordinator.answer = ({ packet }) =>
+        packet.name === 'check-in' && lastHeard(on) !== 'granted'
+          ? { ok: false, code: 'consent-required', detail: 'no' }
+          : undefined;
+      const disk = new MemoryDisk();
+      const power = { left: Number.POSITIVE_INFINITY };
+      const { chorale } = singer(on, 'a', { ports: powered(on, disk, power) }, disk);
+      await chorale.consent.grant(['training']);
+      await chorale.refresh();
+      if (word === 'granted again') await chorale.consent.withdraw();
+      await settled(on);
+      power.left = survived;
+      void (word === 'withdrawn' ? chorale.consent.withdraw() : chorale.consent.grant(['training']));
+      void chorale.refresh();
+      await settled(on);
+      const again = singer(on, 'b', {}, disk);
+      await again.chorale.refresh();
+      await settled(on);
+      await again.chorale.refresh();
+      await settled(on);
+      expect(lastHeard(on), `${survived} writes`).toBe(again.chorale.consent.state().training);
+      expect(keysOf(disk).filter((key) => key.startsWith('outbox/'))).toEqual([]);
+      if (power.left >= 0) return expect(survived).toBeGreaterThan(2);
+    }
   });
 
   it('ends at its time', async () => {

@@ -17,7 +17,7 @@ import type { BookEntry } from '../consent/consent-book.ts';
 import { type Identity, keepCredential, openIdentity, signWith } from './identity.ts';
 import type { CoordinatorKeys } from './keys.ts';
 import type { Outbox } from './outbox.ts';
-import { type ReceiptPorts, receiptFor } from './receipts.ts';
+import { lastGrant, type ReceiptPorts, receiptFor } from './receipts.ts';
 
 export type Membership = {
   readonly task: TaskId;
@@ -72,6 +72,12 @@ export async function joinTask(
 /** After the coordinator has said that it does not know this device: the next `joinTask` enrols anew, with the same key. */
 export async function forgetCredential(task: TaskId, ports: MembershipPorts): Promise<void> {
   await keepCredential(ports.store, await openIdentity(task, ports), undefined);
+}
+
+/** After the coordinator has said that it knows of no grant: the one that this device believes in may never have got there. */
+export async function sayGrantAgain({ id, purpose }: TaskView, ports: MembershipPorts): Promise<void> {
+  const receipt = await lastGrant(id, purpose, ports);
+  if (receipt !== undefined) await say(await openIdentity(id, ports), receipt, ports);
 }
 
 /** An authority that was replaced has signed nothing that counts. */

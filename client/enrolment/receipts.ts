@@ -55,10 +55,21 @@ export async function receiptFor(
   if (isUsed) return { receipt: last, isNew: false };
   const fields = { policy: { sha256 }, language, decidedAt: grant.at, ...expiryOf(grant) };
   const receipt = await sign(identity, { ...fields, decisions: { [task.purpose]: 'granted' } }, ports);
+  await keepReceipt(receipt, ports);
   return { receipt, isNew: true };
 }
 
-/** Takes a task's grants of these purposes back. @returns undefined where nothing was granted that could be */
+/** The receipt of the latest grant, under whatever text; undefined where the last word was another. */
+export async function lastGrant(
+  task: TaskId,
+  purpose: Purpose,
+  { store }: ReceiptPorts,
+): Promise<SignedReceipt | undefined> {
+  const last = (await receiptsOf(store, task)).at(-1);
+  return last?.receipt.decisions[purpose] === 'granted' ? last : undefined;
+}
+
+/** Takes a task's grants of these purposes back; not kept yet. @returns undefined where nothing was granted that could be */
 export async function receiptAgainst(
   identity: Identity,
   { at, decisions }: BookEntry,
@@ -78,13 +89,15 @@ export async function receiptAgainst(
 type Fields = Omit<Receipt, 'schema' | 'id' | 'task' | 'device' | 'method'>;
 
 async function sign(identity: Identity, fields: Fields, ports: ReceiptPorts): Promise<SignedReceipt> {
-  const { store, crypto, clock, random } = ports;
+  const { crypto, clock, random } = ports;
   const { task, device } = identity;
   const id = newId('receipt', clock.now(), random);
   const receipt = createReceipt({ id, task, device, method: 'choice', ...fields });
-  const signed = withSignature(receipt, await signWith(identity, receiptText(receipt), crypto));
-  await appendRecord(store, `receipt/${task}`, signed);
-  return signed;
+  return withSignature(receipt, await signWith(identity, receiptText(receipt), crypto));
+}
+
+export async function keepReceipt(signed: SignedReceipt, { store }: ReceiptPorts): Promise<void> {
+  await appendRecord(store, `receipt/${signed.receipt.task}`, signed);
 }
 
 function expiryOf({ expiresAt }: BookEntry): Pick<Receipt, 'expiresAt'> {

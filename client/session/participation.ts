@@ -23,8 +23,14 @@ import {
 import type { ConsentBook } from '../consent/consent-book.ts';
 import { signWith } from '../enrolment/identity.ts';
 import { type CoordinatorKeys, fetchKeys } from '../enrolment/keys.ts';
-import { forgetCredential, joinTask, type Membership, type MembershipPorts } from '../enrolment/membership.ts';
-import { signWithdrawalFrom } from '../enrolment/withdrawal.ts';
+import {
+  forgetCredential,
+  joinTask,
+  type Membership,
+  type MembershipPorts,
+  sayGrantAgain,
+} from '../enrolment/membership.ts';
+import { signUnsaidWithdrawalFrom, signWithdrawalFrom } from '../enrolment/withdrawal.ts';
 import { TrainingLedger } from '../training/ledger.ts';
 import { prepareRound, type RoundPorts } from './prepare.ts';
 import { SessionRunner } from './runner.ts';
@@ -66,6 +72,7 @@ export class Participation {
     const { http, rootKey, crypto, outbox } = this.#ports;
     const keys = await fetchKeys(http, rootKey, crypto);
     const tasks = await this.#fetchTasks();
+    for (const task of tasks) await this.#sayRefusal(task);
     await outbox.deliver();
     return { keys, tasks };
   }
@@ -142,6 +149,12 @@ export class Participation {
     await this.#ports.outbox.deliver();
   }
 
+  /** A refusal that is written in the book, but was never signed for this task. */
+  async #sayRefusal({ id, purpose }: TaskView): Promise<void> {
+    const refusal = this.#ports.consent.refusalOf(purpose);
+    if (refusal !== undefined) await signUnsaidWithdrawalFrom(id, refusal, this.#ports);
+  }
+
   #runnerOf(task: TaskView, membership: Membership, lastRound: bigint | undefined): SessionRunner {
     const { clock, random, crypto, clientKey, onError } = this.#ports;
     const handshake = { protocol: wireVersion, clientKey, task: task.id, device: membership.device } as const;
@@ -190,9 +203,14 @@ export class Participation {
   async #afterStop(task: TaskView, reason: StopReason): Promise<void> {
     this.#sessions.delete(task.id);
     this.#ports.onStop(task, reason);
-    if (reason !== 'unauthorized') return;
-    // The coordinator does not know this device, or not any more: the next refresh enrols it again.
-    await forgetCredential(task.id, this.#ports).catch(this.#ports.onError);
+    try {
+      // The coordinator does not know this device, or not any more: the next refresh enrols it again.
+      if (reason === 'unauthorized') await forgetCredential(task.id, this.#ports);
+      if (reason === 'consent-required' && this.#ports.consent.allows(task.purpose))
+        await sayGrantAgain(task, this.#ports);
+    } catch (error) {
+      this.#ports.onError(error);
+    }
   }
 }
 

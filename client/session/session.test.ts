@@ -32,7 +32,16 @@ describe('a session', () => {
     const { effects, state } = play(upToCheckIn);
     expect(effects.map((effect) => effect.do).filter((name) => name !== 'wake')).toEqual(['connect', 'prove', 'send']);
     expect(sent(effects)).toEqual(['check-in']);
-    expect(state.work).toEqual({ is: 'waiting' });
+    expect(state.work.is).toBe('waiting');
+  });
+
+  it('that hears nothing for long after its check-in checks in again', () => {
+    const { effects, state, now } = play(upToCheckIn);
+    const { at } = effects.findLast((effect) => effect.do === 'wake')!;
+    const [, early] = stepSession(state, { on: 'wake', now: at - 1, chance: 0.5 });
+    const [next, late] = stepSession(state, { on: 'wake', now: at, chance: 0.5 });
+    expect(at - now).toBeGreaterThan(240_000);
+    expect([sent(early), sent(late), next.work.is]).toEqual([[], ['check-in'], 'waiting']);
   });
 
   it('checks in only with a signature of this connection’s challenge', () => {

@@ -74,8 +74,8 @@ type Link =
 
 type Work =
   | { readonly is: 'resting'; readonly until: Instant }
-  /** Checked in: a plan may come. */
-  | { readonly is: 'waiting' }
+  /** Checked in: a plan may come. Whoever waits longer checks in again: its plan, or the check-in itself, may be lost. */
+  | { readonly is: 'waiting'; readonly until: Instant }
   | { readonly is: 'preparing'; readonly round: bigint }
   | {
       readonly is: 'running';
@@ -134,6 +134,7 @@ const challengeMs = 30_000;
 /** Resting longer than this, a device hangs up meanwhile. */
 const longRestMs = 60_000;
 const defaultRestMs = 5_000;
+const longWaitMs = 300_000;
 /** Devices leave a round together; they do not come back in the same instant. */
 const spreadMs = 250;
 const mostCredentials = 4096;
@@ -214,13 +215,14 @@ function greet(state: SessionState, event: Extract<SessionEvent, { on: 'proved' 
     const header = { signature, round: work.round.toString() };
     return [up, [{ do: 'send', round: work.round, packet: { name: 'resume', header } }]];
   }
-  return work.is === 'resting' && work.until <= event.now ? checkIn(up, signature) : [up, []];
+  return work.is === 'resting' && work.until <= event.now ? checkIn(up, event, signature) : [up, []];
 }
 
-function checkIn(state: SessionState, signature: string): SessionStep {
+function checkIn(state: SessionState, { now, chance }: Moment, signature: string): SessionStep {
   const last = state.lastRound === undefined ? {} : { lastRound: state.lastRound.toString() };
   const packet = { name: 'check-in', header: { signature, ...last } };
-  return [{ ...state, work: { is: 'waiting' } }, [{ do: 'send', round: undefined, packet }]];
+  const until = now + Math.floor(longWaitMs * (1 + chance));
+  return [{ ...state, work: { is: 'waiting', until } }, [{ do: 'send', round: undefined, packet }]];
 }
 
 function stop(state: SessionState, reason: StopReason): SessionStep {
@@ -439,7 +441,8 @@ function wake(state: SessionState, event: SessionEvent): SessionStep {
   }
   if (link.is === 'opening' && isDue(link.until)) return [state, [{ do: 'disconnect' }]];
   if (link.is === 'down' && isDue(connectTime(state))) return open(state, event);
-  if (link.is === 'up' && work.is === 'resting' && isDue(work.until)) return checkIn(state, link.signature);
+  if (link.is === 'up' && (work.is === 'resting' || work.is === 'waiting') && isDue(work.until))
+    return checkIn(state, event, link.signature);
   return [state, []];
 }
 
@@ -449,7 +452,7 @@ function wakeTime(state: SessionState): Instant | undefined {
   const times = [
     link.is === 'down' ? connectTime(state) : undefined,
     link.is === 'opening' ? link.until : undefined,
-    link.is === 'up' && work.is === 'resting' ? work.until : undefined,
+    link.is === 'up' && (work.is === 'resting' || work.is === 'waiting') ? work.until : undefined,
     work.is === 'running' ? work.wakeAt : undefined,
     work.is === 'running' ? work.endsAt : undefined,
   ].filter((time) => time !== undefined && Number.isFinite(time));
