@@ -3,6 +3,7 @@
 import { ChoraleError } from '@chorale/shared';
 import { Command, CommanderError } from 'commander';
 import { addAttackCommand } from './commands/attack.ts';
+import { addAuditCommand } from './commands/audit.ts';
 import type { AddCommand, LabOutput } from './commands/command.ts';
 import { addEpsilonCommand } from './commands/epsilon.ts';
 import { addNoiseCommand } from './commands/noise.ts';
@@ -14,6 +15,7 @@ const commands: readonly AddCommand[] = [
   addEpsilonCommand,
   addNoiseCommand,
   addReproduceCommand,
+  addAuditCommand,
   addAttackCommand,
 ];
 

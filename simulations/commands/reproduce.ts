@@ -83,12 +83,13 @@ function textOf({ title, leastAuc }: Scenario, report: ScenarioReport): string {
 }
 
 /** Numbers as they are, to four decimals; what a reader of one line does not need is left to `--json`. */
-function figuresOf({ name: _, ...figures }: ScenarioReport): string[] {
-  return Object.entries(figures).flatMap(([key, value]) => {
+function figuresOf({ name: _, perSeed, ...figures }: ScenarioReport): string[] {
+  const numbers = Object.entries(figures).flatMap(([key, value]) => {
     if (typeof value === 'number') return [`${key} ${Number(value.toPrecision(4))}`];
     if (isInterval(value)) return [`${key} ${value.low.toFixed(4)}–${value.high.toFixed(4)}`];
     return [];
   });
+  return [...numbers, `per seed ${perSeed.map(({ auc }) => auc.toFixed(4)).join(' ')}`];
 }
 
 function isInterval(value: unknown): value is { low: number; high: number } {

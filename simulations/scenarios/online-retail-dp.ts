@@ -22,14 +22,14 @@ import {
 } from './private-propensity.ts';
 import type { Scenario } from './scenario.ts';
 
-/** Step sizes, rounds and participations were chosen in sight of the test weeks: that choice is not in ε. */
+/** Step sizes, clip norms, rounds and how participations are divided were chosen in sight of the test weeks: that is not in ε. */
 export const setting: PrivatePropensity = {
   cohort: 990,
   corrupt: 0.1,
   dropout: 0.3,
   epsilon: 1,
   delta: 1e-5,
-  preparatoryRounds: 4,
+  preparatoryParticipations: 4,
   rounds: 60,
   participations: 18,
   clientLearningRate: 1,
@@ -45,7 +45,7 @@ export const onlineRetailDp: Scenario = {
   seeds: 3,
   async run({ dataset, seeds, progress }) {
     const { devices, test } = peopleOf(dataset);
-    progress.begin('training', 2 * seeds * roundsOf(setting));
+    progress.begin('training', 2 * seeds * roundsOf(setting, devices.length));
     let played = 0;
     const runs: Run[] = [];
     for (let seed = 1; seed <= seeds; seed++) {
@@ -90,7 +90,7 @@ function reportOf(runs: readonly Run[], test: Rows, devices: number) {
   const scored = { scores: median.scores, labels: test.labels, owners: test.owners };
   const metric = (scores: Float32Array, labels: Float32Array) => rocAuc(tableOfRows(scores, labels));
   const multiplier = multiplierOf(setting);
-  const { cohort, delta, rounds, preparatoryRounds } = setting;
+  const { cohort, delta, rounds, participations } = setting;
   return {
     name: 'online-retail dp',
     auc: median.auc,
@@ -103,11 +103,15 @@ function reportOf(runs: readonly Run[], test: Rows, devices: number) {
     interval95: bootstrapInterval(scored, metric, { random: seededRandom('interval') }),
     noiseMultiplier: multiplier.numerator / multiplier.denominator,
     participations: Math.max(...perSeed.map(({ mostParticipations }) => mostParticipations)),
-    preparatoryRounds: roundsOf(setting) - rounds,
+    /** Of them in the rounds that trained the model. */
+    trainingParticipations: participations,
+    preparatoryRounds: roundsOf(setting, devices) - rounds,
+    epsilonCovers: 'centres and spreads of features, base rate, model',
+    epsilonLeavesOut: 'the choice of step sizes, clip norms and rounds',
     unit: 'device-enrolment',
     mechanism: 'distributed',
     accountant: 'zcdp',
-    ...{ devices, cohort, honestSurvivors: honestSurvivorsOf(setting), preparatoryRoundsEach: preparatoryRounds },
+    ...{ devices, cohort, honestSurvivors: honestSurvivorsOf(setting) },
     perSeed: perSeed.map(({ scores: _, ...figures }) => figures),
   };
 }

@@ -30,7 +30,7 @@ const people: LabelledRow[][] = Array.from({ length: 400 }, () =>
 
 const small: PrivatePropensity = {
   ...{ cohort: 100, corrupt: 0.1, dropout: 0.3, epsilon: 8, delta: 1e-5 },
-  ...{ preparatoryRounds: 4, rounds: 10, participations: 5 },
+  ...{ preparatoryParticipations: 2, rounds: 10, participations: 5 },
   ...{ clientLearningRate: 1, serverLearningRate: 1, clipNorm: 0.5 },
 };
 const train = (isNoisy: boolean) => trainPropensity(small, { devices: people, schema, seed: 1, isNoisy });
@@ -56,7 +56,7 @@ describe(`a private training (seed ${seed})`, () => {
   it('keeps its promise with every round counted, and is moved by the noise', async () => {
     const [noisy, quiet] = [await train(true), await train(false)];
     expect(quiet.epsilon).toBeUndefined();
-    expect(noisy.mostParticipations).toBe(7);
+    expect(noisy.mostParticipations).toBe(9);
     expect(noisy.epsilon).toBeLessThanOrEqual(8);
     expect(noisy.epsilon).toBeGreaterThan(7.99);
     expect(noisy.parameters).not.toEqual(quiet.parameters);
@@ -65,11 +65,11 @@ describe(`a private training (seed ${seed})`, () => {
 });
 
 describe('the setting for Online Retail', () => {
-  it('has noise for ε = 1 over 18 participations in training and 2 before it', () => {
+  it('has noise for ε = 1 over 18 participations in training and 8 before it', () => {
     const { numerator, denominator } = multiplierOf(onlineRetail);
     // 18 participations alone would need 17.16.
-    expect(numerator / denominator).toBeCloseTo(17.1621 * Math.sqrt(20 / 18), 3);
-    expect(rhoOf(numerator / denominator, 20)).toBeCloseTo(0.030556, 5);
+    expect(numerator / denominator).toBeCloseTo(17.1621 * Math.sqrt(26 / 18), 3);
+    expect(rhoOf(numerator / denominator, 26)).toBeCloseTo(0.030556, 5);
   });
 
   it('counts on the noise of honest survivors alone: 1.29 times the standard deviation when nobody leaves', () => {

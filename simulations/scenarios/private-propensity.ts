@@ -23,8 +23,8 @@ export type PrivatePropensity = {
   readonly dropout: number;
   readonly epsilon: number;
   readonly delta: number;
-  /** Rounds of each of the two askings that come before training; a device takes part once in each. */
-  readonly preparatoryRounds: number;
+  /** How often a device takes part in each of the two askings that come before training: for centres and for spreads. */
+  readonly preparatoryParticipations: number;
   readonly rounds: number;
   /** How often a device takes part in training at most. */
   readonly participations: number;
@@ -49,24 +49,23 @@ export type TrainingRun = {
   readonly onRound?: (done: number) => void;
 };
 
-/** One for centres and one for spreads. */
-const preparatoryParticipations = 2;
+const askings = 2;
 
 /** Rounds of a whole run, preparation included. */
-export function roundsOf({ preparatoryRounds, rounds }: PrivatePropensity): number {
-  return preparatoryParticipations * preparatoryRounds + rounds;
+export function roundsOf(setting: PrivatePropensity, devices: number): number {
+  return askings * roundsOfAsking(setting, devices) + setting.rounds;
+}
+
+/** Most participations of a device in a whole run. */
+export function participationsOf({ preparatoryParticipations, participations }: PrivatePropensity): number {
+  return askings * preparatoryParticipations + participations;
 }
 
 /** z at which as many participations as a device may have keep the promise. */
-export function multiplierOf({ epsilon, delta, participations }: PrivatePropensity): NoiseMultiplier {
-  const bound = participations + preparatoryParticipations;
-  return noiseMultiplierFor({
-    mechanism: 'distributed',
-    unit: 'device-enrolment',
-    epsilon,
-    delta,
-    participations: bound,
-  });
+export function multiplierOf(setting: PrivatePropensity): NoiseMultiplier {
+  const { epsilon, delta } = setting;
+  const promise = { unit: 'device-enrolment', epsilon, delta, participations: participationsOf(setting) } as const;
+  return noiseMultiplierFor({ mechanism: 'distributed', ...promise });
 }
 
 /** h: survivors who are surely honest in the smallest cohort that still counts. */
@@ -78,16 +77,31 @@ export function honestSurvivorsOf({ cohort, corrupt, dropout }: PrivatePropensit
 
 export async function trainPropensity(setting: PrivatePropensity, run: TrainingRun): Promise<TrainedPropensity> {
   const stage = createStage(setting, run);
-  const { preparatoryRounds: rounds, participations } = setting;
+  const rounds = roundsOfAsking(setting, run.devices.length);
   const bounds = columnBounds(run.schema);
   const centers = bounds.lower.map(() => 0);
   const around = { ...bounds, centers, clipNorms: { distances: Math.sqrt(centers.length) }, rounds };
-  const found = centersOf(await stage.play(deviceMoments, around, 1));
+  const found = centersOf(await stage.play(deviceMoments, around, inTurns(setting, run, 0)));
   const spreads = { ...bounds, centers: found, clipNorms: usualLengths, rounds };
-  const preparation = preparationOf(await stage.play(deviceMoments, spreads, 2));
+  const preparation = preparationOf(await stage.play(deviceMoments, spreads, inTurns(setting, run, 1)));
   const training = trainingConfig(setting, run.schema, preparation);
-  const { parameters } = await stage.play(fedAvg, training, preparatoryParticipations + participations);
+  const { parameters } = await stage.play(fedAvg, training, () => participationsOf(setting));
   return { ...preparation, parameters, ...stage.spent() };
+}
+
+/** Rounds in which everybody is asked once, but for fewer than a cohort. */
+function roundsOfTurn({ cohort }: PrivatePropensity, devices: number): number {
+  return Math.floor(devices / cohort);
+}
+
+function roundsOfAsking(setting: PrivatePropensity, devices: number): number {
+  return setting.preparatoryParticipations * roundsOfTurn(setting, devices);
+}
+
+/** Most participations of a device in a round of an asking: nobody is asked again before the others were asked. */
+function inTurns(setting: PrivatePropensity, { devices }: TrainingRun, asking: number): (round: number) => number {
+  const before = asking * setting.preparatoryParticipations;
+  return (round) => before + 1 + Math.floor(round / roundsOfTurn(setting, devices.length));
 }
 
 /**
@@ -129,14 +143,14 @@ function createStage(setting: PrivatePropensity, { devices, seed, isNoisy, onRou
     : {};
   let done = 0;
   return {
-    /** @param most participations of one device, earlier algorithms included */
+    /** @param most participations that a device may have by the end of a round, earlier algorithms included */
     async play<Config, State, Broadcast, Name extends string>(
       algorithm: FederatedAlgorithm<Config, State, Broadcast, LabelledRow, Name>,
       config: unknown,
-      most: number,
+      most: (round: number) => number,
     ): Promise<State> {
       const randomness = `${seed}, from round ${done}`;
-      const survivors = () => pool.draw(cohort, most);
+      const survivors = (round: number) => pool.draw(cohort, most(round));
       let state: State | undefined;
       for await (const round of runFast({
         ...{ algorithm, config, devices, trainer: linearTrainer, seed: randomness, cohort, survivors, ...noise },

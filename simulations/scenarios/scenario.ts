@@ -33,5 +33,7 @@ export type ScenarioReport = {
   /** Null without noise. */
   readonly epsilon: number | null;
   readonly seeds: number;
+  /** Misses included. */
+  readonly perSeed: readonly { readonly seed: number; readonly auc: number }[];
   readonly [figure: string]: unknown;
 };
