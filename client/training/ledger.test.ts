@@ -97,6 +97,11 @@ describe('limits', () => {
     expect(isWithinLimits([entry(999, { stages: ['claimed'] })], free, own, clock.now())).toBe(true);
   });
 
+  it('without a window do not wait for a clock that was set back to catch up', () => {
+    expect(isWithinLimits([entry(-3_600_000)], free, limits, clock.now())).toBe(true);
+    expect(isWithinLimits([entry(-3_600_000)], free, { ...limits, taskWindowMs: 1000 }, clock.now())).toBe(false);
+  });
+
   it('remember what a round cost after a restart', async () => {
     const disk = new MemoryDisk();
     await ledgerOn(disk).claim({ task, round: 1n, purpose: 'training' });

@@ -86,9 +86,10 @@ export function isWithinLimits(
   const { perPurpose, taskWindowMs = 0 } = limits;
   const forPurpose = entries.filter(({ purpose }) => purpose === asked.purpose);
   const narrower = perPurpose?.[asked.purpose];
-  const isTooSoon = entries.some(
-    (entry) => entry.task === asked.task && hasGiven(entry) && entry.claimedAt > now - taskWindowMs,
-  );
+  // Without a window nothing is too soon: not even after a clock that was set back, for which the last round is to come.
+  const isTooSoon =
+    taskWindowMs > 0 &&
+    entries.some((entry) => entry.task === asked.task && hasGiven(entry) && entry.claimedAt > now - taskWindowMs);
   return (
     !isTooSoon &&
     hasRoom(usedOf(entries, now), asked, limits) &&

@@ -11,7 +11,7 @@ import { type Handshake, roundHeader, turnNames } from '@chorale/shared/wire';
 import { linkName } from './coordinator.ts';
 import { clockOf, Life, never } from './life.ts';
 import { mediumOf } from './medium.ts';
-import type { Watch } from './seen.ts';
+import type { Ends, Watch } from './seen.ts';
 import type { Weather } from './weather.ts';
 
 /** What a person's device knows: events for the built-in feature sources, or rows for the source `rows/1`. */
@@ -71,6 +71,11 @@ export class WorldDevice {
   /** The device's id within a task, once it has connected for it. */
   idIn(task: TaskId): DeviceId | undefined {
     return this.#ids.get(task);
+  }
+
+  /** Of every task that it has ever connected for. */
+  get links(): readonly Ends[] {
+    return [...this.#ids].map(([task, device]) => ({ task, device }));
   }
 
   /** All that the device drew in a round came from these 32 bytes. */
@@ -152,6 +157,10 @@ export class WorldDevice {
           return seed;
         },
       },
+    });
+    client.on('round', ({ round, outcome }) => {
+      const reason = 'reason' in outcome ? ` (${outcome.reason})` : '';
+      if (!life.isOver) watch({ see: 'noted', who: index, what: `round ${round} ${outcome.outcome}${reason}` });
     });
     client.on('error', (error) => {
       if (life.isOver) return;
