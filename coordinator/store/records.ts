@@ -25,7 +25,16 @@ export function parseRecord<Schema extends z.core.$ZodType>(
   schema: Schema,
   { key, value }: StoreEntry,
 ): z.infer<Schema> {
-  const parsed = z.safeParse(schema, JSON.parse(fromUtf8(value)));
+  const parsed = z.safeParse(schema, readJson(value));
   invariant(parsed.success, `the stored record ${key} is not readable`);
   return parsed.data;
+}
+
+/** @returns undefined where there is no JSON: what a parser says of it would quote the record, which may hold secrets */
+function readJson(value: Bytes): unknown {
+  try {
+    return JSON.parse(fromUtf8(value));
+  } catch {
+    return undefined;
+  }
 }
