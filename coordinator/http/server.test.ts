@@ -148,6 +148,21 @@ describe('tasks', () => {
     expect((await other.json()).id).not.toBe(views[0].id);
   });
 
+  it('are refused for an idempotency key that was first used for another task', async () => {
+    const create = (name: string) =>
+      live.ask('/api/v1/tasks', {
+        method: 'POST',
+        key: live.adminKey,
+        json: learningTask({ name }),
+        headers: { 'idempotency-key': 'used for one task' },
+      });
+    expect((await create('First')).status).toBe(201);
+    expect(await codeOf(await create('Second'))).toBe('conflict');
+    expect((await create('First')).status).toBe(201);
+    const { items } = await live.coordinator.tasks.page({ limit: 100, cursor: undefined });
+    expect(items.filter(({ name }) => name === 'First' || name === 'Second')).toHaveLength(1);
+  });
+
   it('are listed page by page, each once', async () => {
     for (let i = 0; i < 3; i++) await live.coordinator.tasks.create(learningTask({ name: `Listed ${i}` }));
     const names: string[] = [];

@@ -22,7 +22,7 @@ export interface Tasks {
   /**
    * @param input a `newTask` of the wire
    * @param idempotencyKey the same key always answers with the task that its first use created
-   * @throws ChoraleError `invalid-input`
+   * @throws ChoraleError `invalid-input`, `conflict` for a key that was first used with another input
    */
   create(input: unknown, idempotencyKey?: string): Promise<Task>;
   /** @throws ChoraleError `not-found` */
@@ -54,7 +54,9 @@ export type TasksOptions = {
   readonly onChange: (changed: Task) => void;
 };
 
-const answered = z.object({ task: idField('task') });
+/** What an idempotency key was first used for, and the SHA-256 of what was asked then. */
+const answered = z.object({ task: idField('task'), request: z.string() });
+type Marker = { readonly key: string; readonly request: string };
 const idempotencyKeyField = z.string().min(1).max(200);
 
 export function createTasks({ ports, registry, queue, accounts, onChange }: TasksOptions): Tasks {
@@ -73,12 +75,12 @@ export function createTasks({ ports, registry, queue, accounts, onChange }: Task
       return after;
     });
 
-  const createOnce = async (input: NewTask, marker: readonly string[]): Promise<Task> => {
+  const createOnce = async (input: NewTask, marker?: Marker): Promise<Task> => {
     const { made, state } = makeTask(input, ports, registry);
     await store.batch([
       putRecord(storeKeys.task(made.id), made),
       { do: 'put', key: storeKeys.taskState(made.id), value: state },
-      ...marker.map((key) => putRecord(key, { task: made.id })),
+      ...(marker === undefined ? [] : [putRecord(marker.key, { task: made.id, request: marker.request })]),
     ]);
     events.taskCreated(made.id, made.algorithm);
     onChange(made);
@@ -113,11 +115,14 @@ export function createTasks({ ports, registry, queue, accounts, onChange }: Task
 
     async create(input, idempotencyKey) {
       const parsed = parseInput(newTask, input, 'task');
-      if (idempotencyKey === undefined) return createOnce(parsed, []);
-      const marker = storeKeys.answered(hex(sha256(utf8(checkedKey(idempotencyKey)))));
-      return queue.run(marker, async () => {
-        const before = await readRecord(store, marker, answered);
-        return before ? get(before.task) : createOnce(parsed, [marker]);
+      if (idempotencyKey === undefined) return createOnce(parsed);
+      const key = storeKeys.answered(hashOf(checkedKey(idempotencyKey)));
+      const request = hashOf(JSON.stringify(parsed));
+      return queue.run(key, async () => {
+        const before = await readRecord(store, key, answered);
+        if (before === undefined) return createOnce(parsed, { key, request });
+        if (before.request === request) return get(before.task);
+        throw new ChoraleError('conflict', 'Idempotency-Key: first used for another task: take a new key');
       });
     },
 
@@ -184,6 +189,10 @@ function movedState(before: Task, to: 'running' | 'paused'): Task['state'] {
   if (before.state === 'running' || before.state === 'paused') return to;
   if (before.state === 'exhausted' && to === 'running') return to;
   throw new ChoraleError('conflict', `the task is ${before.state}: it can be neither paused nor resumed`);
+}
+
+function hashOf(text: string): string {
+  return hex(sha256(utf8(text)));
 }
 
 function checkedKey(text: string): string {
