@@ -54,12 +54,15 @@ export type SessionOptions = {
 
 /** Time to answer the challenge: a connection that proves nothing may not stay. */
 const patienceMs = 30_000;
+/** What a connection may send in all before it has proved whose it is: a check-in has a few hundred bytes. */
+const unprovenBytes = 65_536;
 
 export class DeviceSession implements LinkSession {
   readonly #options: SessionOptions;
   readonly #meter: PacketMeter;
   readonly #cancelPatience: () => void;
   #proof: Bytes | undefined;
+  #bytesUnproven = 0;
   #isClosed = false;
 
   constructor(options: SessionOptions) {
@@ -103,6 +106,20 @@ export class DeviceSession implements LinkSession {
       ports.events.messageRefused(this.device, packet.name, refusal.code);
       return refusal;
     }
+  }
+
+  onUnasked(): void {
+    try {
+      this.#meter.count(this.#options.ports.clock.now());
+    } catch {
+      this.close('too many messages, and nobody to tell');
+    }
+  }
+
+  onBytes(count: number): void {
+    if (this.#proof !== undefined) return;
+    this.#bytesUnproven += count;
+    if (this.#bytesUnproven > unprovenBytes) this.close('too much was sent before the challenge was answered');
   }
 
   async #answer(name: SocketUpName, packet: Packet): Promise<Reply> {

@@ -14,5 +14,9 @@ export type Link = {
 export interface LinkSession {
   /** Never throws: what is refused gets a coded reply. */
   onPacket(packet: Packet): Promise<Reply>;
+  /** A packet that asked for no answer: it is not obeyed, but it counts. */
+  onUnasked(): void;
+  /** So many bytes came, of whatever: call it before they are read. */
+  onBytes(count: number): void;
   onClose(reason: string): void;
 }

@@ -161,7 +161,35 @@ describe('a message', () => {
     expect(replies.map(({ code }) => code).slice(-2)).toEqual(['invalid-input', 'rate-limited']);
     expect(replies.at(-1).retryAfterMs).toBeGreaterThan(0);
   });
+
+  it('without a wish for an acknowledgement counts like any other: a flood of them ends the connection', async () => {
+    const socket = open(handshakeOf(task, await enrolled(task)));
+    const closed = closeOf(socket);
+    for (let i = 0; i < 61; i++) socket.emit('gossip', {});
+    expect(await closed).toBe('io server disconnect');
+  });
+
+  it.each([
+    ['in one body', [bytes(70_000)]],
+    ['in a header', ['x'.repeat(70_000)]],
+    ['bit by bit', [bytes(40_000), bytes(40_000)]],
+  ])('of a device that has not proved itself may not be long (%s)', async (_, parts) => {
+    const socket = open(handshakeOf(task, await enrolled(task)));
+    const closed = closeOf(socket);
+    for (const part of parts) socket.emit('deal', { round }, part, () => {});
+    expect(await closed).toBe('io server disconnect');
+  });
+
+  it('of a proven device may be long', async () => {
+    const device = await enrolled(task);
+    await device.connect(transportOver(handshakeOf(task, device)));
+    await until(() => device.replies.some(({ to, reply }) => to === 'check-in' && reply.ok));
+    const reply = await sockets.at(-1)!.timeout(5000).emitWithAck('deal', { round: '77' }, bytes(70_000));
+    expect(reply).toMatchObject({ ok: false, code: 'round-over' });
+  });
 });
+
+const closeOf = (socket: Socket): Promise<string> => new Promise((resolve) => void socket.once('disconnect', resolve));
 
 describe('a device', () => {
   it('that is enrolled for another task is not let in', async () => {

@@ -64,10 +64,11 @@ function carry(socket: DeviceSocket, sessions: Sessions): void {
     close: () => socket.disconnect(true),
   });
   socket.on('disconnect', (reason) => session.onClose(reason));
+  socket.conn.on('packet', ({ data }: { data?: string | Uint8Array }) => session.onBytes(data?.length ?? 0));
   socket.onAny((name: string, ...parts: unknown[]) => {
     const acknowledge = parts.at(-1);
     // Without an acknowledgement asked for, there is nobody to tell what was wrong.
-    if (typeof acknowledge !== 'function') return;
+    if (typeof acknowledge !== 'function') return session.onUnasked();
     void session.onPacket(packetOf(name, parts.slice(0, -1))).then((reply: Reply) => acknowledge(reply));
   });
 }
