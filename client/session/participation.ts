@@ -168,6 +168,7 @@ export class Participation {
       prove: (nonce) =>
         signWith(identity, challengeText(fromBase64url(nonce), deviceIdToBytes(membership.device)), crypto),
       ...rounds,
+      isGranted: () => this.#ports.consent.allows(task.purpose),
       onRound: (round, outcome) => this.#ports.onRound(task, round, outcome),
       onStop: (reason) => void this.#afterStop(task, reason),
       onError,

@@ -40,6 +40,8 @@ export type SessionPorts = {
   ) => Promise<ClientSetup | DeclineReason>;
   /** Durable when it resolves. @returns why the round cannot go on, where it cannot: then nothing was written */
   readonly persist: (record: ClientRecord) => Promise<DeclineReason | undefined>;
+  /** Whether the person still agrees: asked before every check-in, since a browser's signal changes without a word. */
+  readonly isGranted: () => boolean;
   readonly onRound: (round: bigint, outcome: RoundOutcome) => void;
   readonly onStop: (reason: StopReason) => void;
   readonly onError: (error: unknown) => void;
@@ -117,7 +119,8 @@ export class SessionRunner {
         void this.#prove(effect.nonce);
         break;
       case 'send':
-        void this.#send(effect.packet, effect.round);
+        if (effect.packet.name === 'check-in' && !this.#ports.isGranted()) this.leave();
+        else void this.#send(effect.packet, effect.round);
         break;
       case 'prepare':
         void this.#prepare(effect.offer, effect.lastRound);
