@@ -23,7 +23,7 @@ export function costOf(job: CryptoJob): number {
     case 'split':
       return 0.1 * job.secrets.length * job.points.length * job.threshold;
     case 'reconstruct':
-      return total(job.secrets, ({ shares, threshold }) => 0.1 * shares.length * threshold);
+      return total(job.secrets, ({ shares, threshold }) => 0.01 * shares.length * threshold);
     case 'mask':
       return maskCost(job);
   }

@@ -7,6 +7,7 @@ import { costOf } from './crypto-cost.ts';
 import { divide, unite } from './crypto-division.ts';
 import type { CryptoAnswer, CryptoRequest } from './crypto-worker.ts';
 import { nodeCrypto } from './node-crypto.ts';
+import { pack, unpack } from './parcel.ts';
 import { startWorker, workerUrl } from './worker.ts';
 
 export type CryptoPoolOptions = {
@@ -32,8 +33,8 @@ export function cryptoPool({
       if (isClosed) throw new Error('the crypto pool is closed');
       const cost = costOf(job);
       if (cost < inPlaceMicros || size === 0) return inPlace.perform(job);
-      const parts = divide(job, Math.min(size, Math.ceil(cost / Math.max(inPlaceMicros / 2, 1))));
-      return unite(job, await Promise.all(parts.map((part) => leastBusy(crew).perform(part))));
+      const parts = divide(job, partsOf(cost, size, inPlaceMicros));
+      return unite(job, await performAll(parts, idlest(crew, parts.length)));
     },
     async close() {
       isClosed = true;
@@ -42,8 +43,30 @@ export function cryptoPool({
   };
 }
 
-function leastBusy(crew: readonly CryptoThread[]): CryptoThread {
-  return crew.reduce((idlest, thread) => (thread.load < idlest.load ? thread : idlest));
+/** So long may a thread work on one part. Parts are sent one by one, so that no large job holds up the sender. */
+const longestPartMicros = 100_000;
+
+function partsOf(cost: number, size: number, inPlaceMicros: number): number {
+  const worthwhile = Math.ceil(cost / Math.max(inPlaceMicros / 2, 1));
+  return Math.max(Math.min(size, worthwhile), Math.ceil(cost / longestPartMicros));
+}
+
+function idlest(crew: readonly CryptoThread[], count: number): readonly CryptoThread[] {
+  return crew.toSorted((a, b) => a.load - b.load).slice(0, count);
+}
+
+/** Each thread takes the next part when it is done with one. */
+async function performAll(
+  parts: readonly CryptoJob[],
+  threads: readonly CryptoThread[],
+): Promise<readonly CryptoResult[]> {
+  const results: CryptoResult[] = [];
+  const untaken = parts.entries();
+  const work = async (thread: CryptoThread) => {
+    for (const [i, part] of untaken) results[i] = await thread.perform(part);
+  };
+  await Promise.all(threads.map(work));
+  return results;
 }
 
 type Waiting = { readonly settle: (result: CryptoResult) => void; readonly fail: (error: unknown) => void };
@@ -62,9 +85,11 @@ class CryptoThread {
     return new Promise((settle, fail) => {
       const id = ++this.#lastId;
       this.#worker ??= this.#start();
-      // The parts of a divided mask job own their vectors; everything else is the caller's and is cloned.
+      const parcel = pack(job);
+      // The parts of a divided mask job own their vectors.
       const moved = job.do === 'mask' ? [job.vector.buffer] : [];
-      this.#worker.postMessage({ id, job: withOwnBuffers(job) } satisfies CryptoRequest, moved);
+      const request: CryptoRequest = { id, job: parcel };
+      this.#worker.postMessage(request, [parcel.content.buffer, parcel.lengths.buffer, ...moved]);
       this.#worker.ref();
       this.#waiting.set(id, { settle, fail });
     });
@@ -87,7 +112,7 @@ class CryptoThread {
     this.#waiting.delete(answer.id);
     if (this.#waiting.size === 0) this.#worker?.unref();
     if ('error' in answer) waiting?.fail(answer.error);
-    else waiting?.settle(answer.result);
+    else waiting?.settle(unpack(answer.result) as CryptoResult); // packed by our own worker
   }
 
   #lose(worker: Worker, error: unknown): void {
@@ -96,20 +121,4 @@ class CryptoThread {
     for (const { fail } of this.#waiting.values()) fail(error);
     this.#waiting.clear();
   }
-}
-
-/**
- * A copy in which every byte string owns its memory. A view is cloned with all of its buffer, so a signature cut out
- * of a large packet would otherwise take the packet along.
- */
-function withOwnBuffers<Value>(value: Value): Value {
-  if (value instanceof Uint8Array) return (isWholeBuffer(value) ? value : new Uint8Array(value)) as Value;
-  if (value instanceof Uint32Array) return (isWholeBuffer(value) ? value : new Uint32Array(value)) as Value;
-  if (Array.isArray(value)) return value.map(withOwnBuffers) as Value;
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, withOwnBuffers(part)])) as Value;
-}
-
-function isWholeBuffer(view: ArrayBufferView): boolean {
-  return view.byteLength === view.buffer.byteLength;
 }

@@ -3,24 +3,27 @@
 import { parentPort } from 'node:worker_threads';
 import type { CryptoJob, CryptoResult } from '../crypto/provider.ts';
 import { nodeCrypto } from './node-crypto.ts';
+import { type Parcel, pack, unpack } from './parcel.ts';
 
-export type CryptoRequest = { readonly id: number; readonly job: CryptoJob };
+/** Jobs and results travel as parcels. */
+export type CryptoRequest = { readonly id: number; readonly job: Parcel };
 export type CryptoAnswer =
-  | { readonly id: number; readonly result: CryptoResult }
+  | { readonly id: number; readonly result: Parcel }
   | { readonly id: number; readonly error: unknown };
 
 const crypto = nodeCrypto();
 
 parentPort?.on('message', async ({ id, job }: CryptoRequest) => {
-  const answer = await perform({ id, job });
-  const moved = 'result' in answer && answer.result.did === 'mask' ? [answer.result.vector.buffer] : [];
-  parentPort?.postMessage(answer, moved);
+  try {
+    answer(id, await crypto.perform(unpack(job) as CryptoJob)); // packed by the pool, so it is what it was
+  } catch (error) {
+    parentPort?.postMessage({ id, error } satisfies CryptoAnswer);
+  }
 });
 
-async function perform({ id, job }: CryptoRequest): Promise<CryptoAnswer> {
-  try {
-    return { id, result: await crypto.perform(job) };
-  } catch (error) {
-    return { id, error };
-  }
+function answer(id: number, result: CryptoResult): void {
+  const parcel = pack(result);
+  const moved = result.did === 'mask' ? [result.vector.buffer] : [];
+  const answer: CryptoAnswer = { id, result: parcel };
+  parentPort?.postMessage(answer, [parcel.content.buffer, parcel.lengths.buffer, ...moved]);
 }

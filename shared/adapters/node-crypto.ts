@@ -6,10 +6,10 @@
 
 import {
   createCipheriv,
-  createHash,
   createPrivateKey,
   createPublicKey,
   diffieHellman,
+  hash,
   type KeyObject,
   sign,
   verify,
@@ -36,7 +36,7 @@ const primitives: Primitives = {
   encryptCounterMode,
   seal: sealPortably,
   open: openPortably,
-  hash: (text) => own(createHash('sha256').update(text).digest()),
+  hash: (text) => own(hash('sha256', text, 'buffer')),
 };
 
 function agreementPair(secretKey: Bytes): AgreementPair {
