@@ -1,6 +1,6 @@
 /** R2: send U1, collect the masked vectors, fix U2 and add them up. */
 
-import { addModulo, bytesToWords } from '../../vectors.ts';
+import { wordSum } from '../../kernels/word-sum.ts';
 import { maskedInputText, maskersHash } from '../context.ts';
 import { type DealEvidence, encodeSharers } from '../down-messages.ts';
 import type { DownMessage } from '../messages.ts';
@@ -95,8 +95,8 @@ function fixSurvivors(
   survivors: ReadonlySet<number>,
 ): Step {
   if (!areEnough(membersOf(round).cohort, survivors)) return abandon(round, 'too-few-survivors');
-  const sum = new Uint32Array(round.setup.plan.dimension);
-  for (const place of survivors) addModulo(sum, bytesToWords(inputs.get(place)!.vector));
+  const sum = wordSum(new Uint32Array(round.setup.plan.dimension));
+  for (const place of survivors) sum.add(inputs.get(place)!.vector);
   const tags = new Map([...survivors].map((place) => [place, inputs.get(place)!.tags]));
-  return openCertify(round, masking, { places: survivors, sum, tags });
+  return openCertify(round, masking, { places: survivors, sum: sum.words(), tags });
 }
