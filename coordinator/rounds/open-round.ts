@@ -46,6 +46,7 @@ export class OpenRound {
   readonly #engine: RoundEngine;
   /** By whom a vector was taken, and the receipt that allowed it then. */
   readonly #receipts = new Map<DeviceId, Bytes>();
+  readonly #expiries: (() => void)[] = [];
   readonly #charged = new Set<DeviceId>();
   #charging: Promise<void> = Promise.resolve();
 
@@ -89,8 +90,17 @@ export class OpenRound {
   async receive(device: DeviceId, message: UpMessage, consent: SignedReceipt): Promise<Reply> {
     const answered = this.#engine.receive(device, message);
     const isTaken = message.name === 'masked-input' && (await answered).ok;
-    if (isTaken) this.#receipts.set(device, receiptHash(consent));
+    if (isTaken) {
+      this.#receipts.set(device, receiptHash(consent));
+      this.#watchExpiry(device, consent);
+    }
     return answered;
+  }
+
+  /** A receipt that ends before it is fixed whose vectors are added up ends the device's part in the sum. */
+  #watchExpiry(device: DeviceId, { receipt: { expiresAt } }: SignedReceipt): void {
+    if (expiresAt === undefined) return;
+    this.#expiries.push(this.#parts.ports.clock.wakeAt(expiresAt, () => void this.withdraw(device)));
   }
 
   /** Takes the device out of the sum, if its vector is not in it already. */
@@ -131,6 +141,8 @@ export class OpenRound {
     } catch (error) {
       this.#parts.ports.events.defectFound(`round ${this.number} of ${this.#name.task}`, error);
       return undefined;
+    } finally {
+      for (const cancel of this.#expiries) cancel();
     }
   }
 

@@ -168,6 +168,31 @@ describe('consent', () => {
     expect(await person.checkIn()).toMatchObject({ ok: false, code: 'consent-required' });
   });
 
+  it.each([
+    ['before it is known who has sent, keeps the device out of the sum', 13_000, 5],
+    ['only when the round is over, does not', 3_600_000, 6],
+  ])('that expires after the masked input went up, %s', async (_, expiresAfterMs, contributors) => {
+    const choir = await openChoir({ seed: 'expires within' });
+    const task = await choir.coordinator.tasks.create(learningTask({ cohort: { ...cohort, size: 6, minSize: 5 } }));
+    const person = await choir.join(task, { expiresAfterMs });
+    let sentAt = Number.POSITIVE_INFINITY;
+    // Somebody answers only after the consent has ended.
+    const onSend = (device: ScriptedDevice, name: string) => {
+      if (name !== 'masked-input' || Number.isFinite(sentAt)) return true;
+      sentAt = choir.clock.now();
+      choir.clock.wakeAt(sentAt + 5000, () => void device.resendLast());
+      return false;
+    };
+    await choir.join(task, { onSend });
+    await joinMany(choir, task, 4);
+    await choir.untilRounds(task, 1);
+    const [round] = await roundsOf(choir, task);
+    expect(person.replies).toContainEqual({ to: 'masked-input', reply: { ok: true } });
+    expect(round).toMatchObject({ state: 'committed', contributors });
+    const { survivors } = await choir.coordinator.rounds.transcript(round!.id);
+    expect(survivors.includes(person.id)).toBe(contributors === 6);
+  });
+
   it('expires without anybody doing anything', async () => {
     const choir = await openChoir({ seed: 'expires' });
     const task = await choir.coordinator.tasks.create(learningTask());
