@@ -5,9 +5,9 @@ import { newSession, type SessionEffect, type SessionHappening, type SessionStat
 const nonce = 'A'.repeat(43);
 
 /** Feeds happenings one after the other, a second apart. */
-function play(happenings: readonly SessionHappening[], state: SessionState = newSession(undefined)) {
+function play(happenings: readonly SessionHappening[], state: SessionState = newSession(undefined), from = 0) {
   const effects: SessionEffect[] = [];
-  let now = 0;
+  let now = from;
   for (const happening of happenings) {
     const [next, more] = stepSession(state, { ...happening, now, chance: 0.5 });
     state = next;
@@ -72,6 +72,34 @@ describe('a session', () => {
     }
     expect(sent(effects)).toEqual(['check-in']);
     expect(sent(rest)).toEqual(['resume']);
+  });
+
+  describe('whose message the coordinator cannot take now', () => {
+    const refusedReply = (retryAfterMs?: number): SessionHappening => ({
+      ...{ on: 'replied', to: 'advertise', round: 5n },
+      reply: { ok: false, code: 'rate-limited', detail: '', ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
+    });
+    const resumed: SessionHappening = { on: 'replied', to: 'resume', round: 5n, reply: { ok: true } };
+    const taken: SessionHappening = { on: 'replied', to: 'advertise', round: 5n, reply: { ok: true } };
+    const waitAfter = ({ state, now }: ReturnType<typeof play>) =>
+      state.link.is === 'down' ? state.link.until - (now - 1000) : undefined;
+
+    it('hangs up, stays in the round and comes back when it was told to', () => {
+      const played = play([...upToCheckIn, plan, refusedReply(40_000), { on: 'disconnected' }]);
+      expect(played.effects.filter((effect) => effect.do === 'disconnect')).toHaveLength(1);
+      expect(played.state.work).toEqual({ is: 'preparing', round: 5n });
+      expect(played.state.link).toEqual({ is: 'down', until: 4000 + 40_000 });
+    });
+
+    it('waits longer each time, also when it was let back in between, until a message is taken', () => {
+      const first = play([...upToCheckIn, plan, refusedReply()]);
+      const again = [{ on: 'wake' }, challenge, proved, resumed] as const;
+      const second = play([...again, refusedReply()], first.state, 10_000);
+      const third = play([...again, refusedReply()], second.state, 20_000);
+      const afterSuccess = play([...again, taken, refusedReply()], third.state, 30_000);
+      const waits = [first, second, third, afterSuccess].map(waitAfter);
+      expect(waits).toEqual([150, 300, 600, 150]);
+    });
   });
 
   it('that has declined a round says so in its next check-in, as if it had taken part', () => {

@@ -302,11 +302,18 @@ function afterReply(state: SessionState, event: Extract<SessionEvent, { on: 'rep
   if (stopCode !== undefined) return stop(state, stopCode);
   if (event.to === 'check-in') return afterCheckIn(state, event, reply);
   if (round === undefined || roundOf(state) !== round) return [state, []];
-  if (reply.ok) return event.to === 'resume' ? resendRound({ ...state, failures: 0 }, event) : [state, []];
+  // To be let back in proves nothing yet: only a message that is taken ends a row of failures.
+  if (reply.ok) return event.to === 'resume' ? resendRound(state, event) : [{ ...state, failures: 0 }, []];
   if (isHarmless(reply.code)) return [state, []];
-  // Taken later: the connection that comes next resends.
-  if (reply.code === 'rate-limited' || reply.code === 'store-unavailable') return [state, [{ do: 'disconnect' }]];
+  if (reply.code === 'rate-limited' || reply.code === 'store-unavailable') return hangUp(state, event, reply);
   return endRound(state, event, { outcome: 'ended', reason: reply.code });
+}
+
+/** The message may be taken later: the connection that comes next resends it. */
+function hangUp(state: SessionState, { now, chance }: Moment, { retryAfterMs = 0 }: Refusal): SessionStep {
+  const failures = state.failures + 1;
+  const until = now + Math.max(retryAfterMs, backoffMs(failures, chance, roundBackoff));
+  return [{ ...state, failures, link: { is: 'down', until } }, [{ do: 'disconnect' }]];
 }
 
 /** The coordinator has the message already, or no use for it any more: who is late in one turn may help in the next. */
@@ -468,6 +475,7 @@ function connectTime({ link, work }: SessionState): Instant | undefined {
 // Parts
 
 type Moment = Pick<SessionEvent, 'now' | 'chance'>;
+type Refusal = Extract<Reply, { ok: false }>;
 
 function momentOf({ now, chance }: Moment): Moment {
   return { now, chance };
