@@ -1,12 +1,16 @@
 /** `npm run bench -- [group…] [--json] [--quick]`: how fast the parts are, against controls of the same run. */
 
 import { Command, CommanderError } from 'commander';
+import { cryptoGroup } from './crypto.ts';
+import { encodeGroup } from './encode.ts';
 import { kernelGroup } from './kernel.ts';
 import { type BenchGroup, jsonLine, tableLine } from './measurement.ts';
 import { secaggGroup } from './secagg.ts';
 
 const groups: Readonly<Record<string, BenchGroup>> = {
   kernel: kernelGroup,
+  crypto: cryptoGroup,
+  encode: encodeGroup,
   secagg: secaggGroup,
 };
 

@@ -84,7 +84,8 @@ export function keystream(length: number): () => void {
   return () => createCipheriv('aes-128-ctr', key, counter).update(zeros);
 }
 
-function hashing(length: number): () => void {
+/** SHA-256 of one text. */
+export function hashing(length: number): () => void {
   const zeros = new Uint8Array(length);
   return () => createHash('sha256').update(zeros).digest();
 }
