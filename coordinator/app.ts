@@ -115,7 +115,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     routes: [
       ...statusRoutes(status),
       ...healthRoutes(store),
-      ...keyRoutes(keyring, tasks),
+      ...keyRoutes(keyring, () => [...byTask.keys()]),
       ...taskRoutes(tasks),
       ...roundRoutes(rounds),
       ...broadcastRoutes(broadcasts),

@@ -3,15 +3,16 @@
 import { apiPath } from '@chorale/shared/wire';
 import { json, type Route } from '../http/route.ts';
 import { pageScript, pageStyle, renderPage } from './page.ts';
-import { readStatus, type StatusParts } from './status.ts';
+import { recentStatus, type StatusParts } from './status.ts';
 
 export function statusRoutes(parts: StatusParts): readonly Route[] {
+  const status = recentStatus(parts);
   return [
     {
       method: 'get',
       path: '/',
       audience: 'anyone',
-      answer: async () => ({ as: 'text', type: 'html', text: renderPage(await readStatus(parts)) }),
+      answer: async () => ({ as: 'text', type: 'html', text: renderPage(await status()) }),
     },
     {
       method: 'get',
@@ -29,7 +30,7 @@ export function statusRoutes(parts: StatusParts): readonly Route[] {
       method: 'get',
       path: `${apiPath}/status`,
       audience: 'anyone',
-      answer: async () => json(await readStatus(parts)),
+      answer: async () => json(await status()),
     },
   ];
 }

@@ -41,8 +41,25 @@ export type StatusParts = {
 };
 
 const shownTasks = 20;
+const recentMs = 1000;
 
-export async function readStatus({ tasks, rounds, now, connectedCount, waitingCount }: StatusParts): Promise<Status> {
+/** Anybody may ask, however often: the store is read once a second at most. */
+export function recentStatus(parts: StatusParts): () => Promise<Status> {
+  let last: { readonly at: number; readonly status: Promise<Status> } | undefined;
+  return () => {
+    const at = parts.now();
+    // A clock that was set back must not keep an answer for longer.
+    if (last !== undefined && Math.abs(at - last.at) < recentMs) return last.status;
+    const made = { at, status: readStatus(parts) };
+    last = made;
+    made.status.catch(() => {
+      if (last === made) last = undefined;
+    });
+    return made.status;
+  };
+}
+
+async function readStatus({ tasks, rounds, now, connectedCount, waitingCount }: StatusParts): Promise<Status> {
   const newestFirst = [...(await tasks.all())].reverse();
   const shown = await Promise.all(
     newestFirst.slice(0, shownTasks).map(async (task) => ({
