@@ -9,12 +9,14 @@ import { addEpsilonCommand } from './commands/epsilon.ts';
 import { addNoiseCommand } from './commands/noise.ts';
 import { addParametersCommand } from './commands/parameters.ts';
 import { addReproduceCommand } from './commands/reproduce.ts';
+import { addSimulateCommand } from './commands/simulate.ts';
 
 const commands: readonly AddCommand[] = [
   addParametersCommand,
   addEpsilonCommand,
   addNoiseCommand,
   addReproduceCommand,
+  addSimulateCommand,
   addAuditCommand,
   addAttackCommand,
 ];

@@ -5,6 +5,7 @@
 
 import type { ChoraleOptions } from '@chorale/client';
 import { type Coordinator, type CoordinatorOptions, rootKeyOf } from '@chorale/coordinator';
+import type { Packet } from '@chorale/shared';
 import { nodeCrypto } from '@chorale/shared/adapters/node';
 import type { CryptoProvider } from '@chorale/shared/crypto';
 import type { Trainer } from '@chorale/shared/models';
@@ -42,6 +43,8 @@ export type WorldOptions = {
   readonly weather?: Weather;
   /** Sees everything. */
   readonly watch?: Watch;
+  /** What a device says in place of what its client means to say. */
+  readonly bend?: (packet: Packet, device: number) => Packet;
   /** The devices' own floors; the lowest that an app may set unless said, since worlds are small. */
   readonly floors?: ChoraleOptions['floors'];
   readonly refreshSeconds?: number;
@@ -70,7 +73,8 @@ const patienceMs = 3_600_000;
 
 /** Starts the coordinator, then one device after the other; no time passes. */
 export async function createWorld(options: WorldOptions): Promise<World> {
-  const { seed, trainer, faults = {}, floors = lowestFloors, refreshSeconds, rounds = {}, watch = () => {} } = options;
+  const { seed, trainer, faults = {}, floors = lowestFloors, refreshSeconds, rounds = {} } = options;
+  const { watch = () => {}, bend = (packet) => packet } = options;
   const random = seededRandom(seed);
   const clock = virtualClock();
   const crypto = rememberingVerdicts(options.crypto ?? nodeCrypto());
@@ -93,7 +97,19 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const devices = options.devices.map(
     (memory, index) =>
       new WorldDevice({
-        ...{ index, memory, clock, crypto, trainer, network, floors, refreshSeconds, weather, watch: record.watch },
+        ...{
+          index,
+          memory,
+          clock,
+          crypto,
+          trainer,
+          network,
+          floors,
+          refreshSeconds,
+          weather,
+          bend,
+          watch: record.watch,
+        },
         random: random.fork(`device ${index}`),
         fetch: weatheredFetch({
           clock,

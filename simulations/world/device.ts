@@ -31,6 +31,8 @@ export type WorldDeviceOptions = {
   readonly floors: NonNullable<ChoraleOptions['floors']>;
   readonly weather: Weather;
   readonly watch: Watch;
+  /** What the device says in place of what its client means to say. */
+  readonly bend: (packet: Packet, device: number) => Packet;
   /** Pause between looks at what the coordinator has; the client's own unless said. */
   readonly refreshSeconds?: number | undefined;
   /** Told of every crash. */
@@ -182,7 +184,7 @@ export class WorldDevice {
   }
 
   #transport(handshake: Handshake, life: Life): Transport {
-    const { network, weather, watch, index: device } = this.#options;
+    const { network, weather, watch, bend, index: device } = this.#options;
     const { task } = handshake;
     const ends = { task, device: handshake.device };
     this.#ids.set(task, handshake.device);
@@ -202,8 +204,9 @@ export class WorldDevice {
         }),
       onClose: (listener) => transport.onClose((reason) => void (life.isOver || listener(reason))),
       close: () => transport.close(),
-      send: (packet) => {
+      send: (meant) => {
         if (life.isOver) return never();
+        const packet = bend(meant, device);
         const fate = fateOf(packet);
         if (fate === 'before') this.crash();
         if (life.isOver) return never();

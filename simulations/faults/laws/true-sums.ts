@@ -1,0 +1,79 @@
+/**
+ * Every committed round is the sum of what its survivors gave, computed anew without any protocol, and the task has learned
+ * from those sums and nothing else. Devices are told no outcome but the one on the disk.
+ */
+
+import { type Bytes, type DeviceId, hex, readU32, type TaskId, wordsToBytes } from '@chorale/shared';
+import { type AnyAlgorithm, builtIn, toJson } from '@chorale/shared/algorithms';
+import { sha256 } from '@chorale/shared/crypto';
+import { runFast } from '../../fast.ts';
+import { recordAt, recordsUnder, roundKey } from '../disks.ts';
+import { plainTrainer } from '../scene.ts';
+import { type Evidence, type Law, roundOf } from './law.ts';
+
+type RoundRecord = { readonly id: string; readonly task: TaskId; readonly number: string; readonly state: string };
+type Transcript = { readonly survivors: readonly DeviceId[]; readonly sumSha256: string };
+
+export function trueSums({ world, scene }: Evidence): Law {
+  const { disk } = world.coordinator;
+  const transcriptOf = ({ id }: RoundRecord) => recordAt<Transcript>(disk, `transcript/${id}`)!;
+  return {
+    name: 'true sums',
+
+    judge(seen) {
+      if (seen.see !== 'pushed' || seen.packet.name !== 'outcome') return undefined;
+      const { packet, ends } = seen;
+      const record = recordAt<RoundRecord>(disk, roundKey('round', ends.task, roundOf(packet)));
+      const told = readOutcome(packet.body!);
+      if (told.isCommitted !== (record?.state === 'committed'))
+        return 'devices are told another outcome than is written';
+      if (!told.isCommitted) return undefined;
+      const { survivors } = transcriptOf(record!);
+      const isTrue = told.survivors === survivors.length && told.isIncluded === survivors.includes(ends.device);
+      return isTrue ? undefined : 'devices are told of other survivors than are written';
+    },
+
+    async conclude() {
+      for (const { id } of recordsUnder<{ id: TaskId }>(disk, 'task').filter(({ id }) => id !== undefined)) {
+        const rounds = recordsUnder<RoundRecord>(disk, `round/${id}`).filter(({ state }) => state === 'committed');
+        const complaint = await compare(id, rounds);
+        if (complaint !== undefined) return complaint;
+      }
+      return undefined;
+    },
+  };
+
+  async function compare(task: TaskId, rounds: readonly RoundRecord[]): Promise<string | undefined> {
+    const givers = rounds.map((round) =>
+      transcriptOf(round).survivors.map((id) => giverOf(id, task, BigInt(round.number))),
+    );
+    const nobody = givers.flat().find(({ seed }) => seed === undefined);
+    if (nobody) return 'somebody is in a sum who has given nothing';
+    const algorithm = builtIn.get(scene.task.algorithm) as AnyAlgorithm;
+    const replay = runFast({
+      ...{ algorithm, config: scene.task.config, devices: scene.people, cohort: scene.cohort },
+      ...{ trainer: plainTrainer, seed: 'unused' },
+      survivors: (round) => givers[round]?.map(({ device }) => device) ?? [],
+      roundSeed: (round, device) => givers[round]!.find((giver) => giver.device === device)!.seed!,
+    });
+    let learned: unknown;
+    for (const round of rounds) {
+      const { value } = await replay.next();
+      if (hex(sha256(wordsToBytes(value!.sum))) !== transcriptOf(round).sumSha256)
+        return `the sum of round ${round.number} is wrong`;
+      learned = toJson(algorithm.state, value!.state);
+    }
+    if (rounds.length === 0) return undefined;
+    const written = recordAt(disk, `task/${task}/state`);
+    return JSON.stringify(written) === JSON.stringify(learned) ? undefined : 'the task has learned something else';
+  }
+
+  function giverOf(id: DeviceId, task: TaskId, round: bigint): { device: number; seed: Bytes | undefined } {
+    const device = world.devices.find((one) => one.idIn(task) === id);
+    return { device: device?.index ?? -1, seed: device?.seedOf(task, round) };
+  }
+}
+
+function readOutcome(body: Bytes) {
+  return { isCommitted: body[0] === 1, survivors: readU32(body, 1), isIncluded: body[5] === 1 };
+}
