@@ -74,6 +74,14 @@ describe('a session', () => {
     expect(sent(rest)).toEqual(['resume']);
   });
 
+  it('that comes back speaks in the round only once its resume is answered', () => {
+    const broken = play([...upToCheckIn, plan, { on: 'disconnected' }]);
+    const proving = play([{ on: 'wake' }, challenge, proved], broken.state, 60_000);
+    expect(proving.state.link).toMatchObject({ is: 'up', isLetIn: false });
+    const answer: SessionHappening = { on: 'replied', to: 'resume', round: 5n, reply: { ok: true } };
+    expect(play([answer], proving.state, 70_000).state.link).toMatchObject({ is: 'up', isLetIn: true });
+  });
+
   describe('whose message the coordinator cannot take now', () => {
     const refusedReply = (retryAfterMs?: number): SessionHappening => ({
       ...{ on: 'replied', to: 'advertise', round: 5n },

@@ -69,7 +69,12 @@ type Link =
   | { readonly is: 'opening'; readonly until: Instant }
   | { readonly is: 'proving'; readonly nonce: string }
   /** The signature proves the identity as long as this connection lasts. */
-  | { readonly is: 'up'; readonly signature: string }
+  | {
+      readonly is: 'up';
+      readonly signature: string;
+      /** Until a `resume` is answered, the coordinator does not know yet who speaks: messages of the round wait. */
+      readonly isLetIn: boolean;
+    }
   | { readonly is: 'closed' };
 
 type Work =
@@ -209,11 +214,14 @@ function afterLoss(state: SessionState, event: Loss): SessionStep {
 function greet(state: SessionState, event: Extract<SessionEvent, { on: 'proved' }>): SessionStep {
   if (state.link.is !== 'proving' || state.link.nonce !== event.nonce) return [state, []];
   const signature = base64url(event.signature);
-  const up: SessionState = { ...state, link: { is: 'up', signature } };
+  const up: SessionState = { ...state, link: { is: 'up', signature, isLetIn: true } };
   const { work } = up;
   if (work.is === 'preparing' || work.is === 'running') {
     const header = { signature, round: work.round.toString() };
-    return [up, [{ do: 'send', round: work.round, packet: { name: 'resume', header } }]];
+    return [
+      { ...up, link: { is: 'up', signature, isLetIn: false } },
+      [{ do: 'send', round: work.round, packet: { name: 'resume', header } }],
+    ];
   }
   return work.is === 'resting' && work.until <= event.now ? checkIn(up, event, signature) : [up, []];
 }
@@ -303,10 +311,14 @@ function afterReply(state: SessionState, event: Extract<SessionEvent, { on: 'rep
   if (event.to === 'check-in') return afterCheckIn(state, event, reply);
   if (round === undefined || roundOf(state) !== round) return [state, []];
   // To be let back in proves nothing yet: only a message that is taken ends a row of failures.
-  if (reply.ok) return event.to === 'resume' ? resendRound(state, event) : [{ ...state, failures: 0 }, []];
+  if (reply.ok) return event.to === 'resume' ? resendRound(letIn(state), event) : [{ ...state, failures: 0 }, []];
   if (isHarmless(reply.code)) return [state, []];
   if (reply.code === 'rate-limited' || reply.code === 'store-unavailable') return hangUp(state, event, reply);
   return endRound(state, event, { outcome: 'ended', reason: reply.code });
+}
+
+function letIn(state: SessionState): SessionState {
+  return state.link.is === 'up' ? { ...state, link: { ...state.link, isLetIn: true } } : state;
 }
 
 /** The message may be taken later: the connection that comes next resends it. */
@@ -492,7 +504,8 @@ function isRunning(state: SessionState): state is Running {
 /** Without a connection nothing is sent: the round's machine keeps its message for a resend. Withdrawals are ours to say. */
 function sendOf(state: SessionState, message: UpMessage): readonly SessionEffect[] {
   const round = roundOf(state);
-  if (state.link.is !== 'up' || round === undefined || message.name === 'withdraw') return [];
+  const isHeard = state.link.is === 'up' && state.link.isLetIn;
+  if (!isHeard || round === undefined || message.name === 'withdraw') return [];
   const packet = { name: message.name, header: { round: round.toString() }, body: message.body };
   return [{ do: 'send', round, packet }];
 }
