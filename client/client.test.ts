@@ -279,6 +279,22 @@ describe('consent', () => {
     }
   });
 
+  it('that could not be read at the start is read later', async () => {
+    const on = await stage();
+    on.coordinator.addTask();
+    const { chorale, disk } = singer(on, 'a');
+    await chorale.consent.grant(['training']);
+    await chorale.close();
+    let refusals = 1;
+    const store = memoryStore({ disk, refuses: () => refusals-- > 0 });
+    const again = singer(on, 'b', { ports: { store } }, disk);
+    await again.chorale.ready();
+    expect(again.chorale.consent.state().training).toBe('unknown');
+    await again.chorale.refresh();
+    await settled(on);
+    expect([again.chorale.consent.state().training, on.coordinator.waiting]).toEqual(['granted', 1]);
+  });
+
   it('ends at its time', async () => {
     const on = await stage();
     on.coordinator.addTask();

@@ -278,22 +278,29 @@ class Client implements Chorale {
 
   /** What earlier visits have left. Never rejects: a device without a store still tracks and scores. */
   #load(): Promise<void> {
-    this.#loading ??= this.#attempt(async () => {
-      const store = await this.#openStore();
-      const person = await store.get(personKey);
-      if (person !== undefined) this.#person ??= fromUtf8(person);
-      await this.#book.load();
-      this.#obeyConsent();
-      await this.#log.load();
-      for (const model of await keptModels(store)) this.#scorer.learn(model);
+    this.#loading ??= this.#loadAll().catch((error: unknown) => {
+      // Whoever needs it next tries again: a consent that was not read would be none for as long as the app runs.
+      this.#loading = undefined;
+      this.#fail(error);
     });
     return this.#loading;
+  }
+
+  async #loadAll(): Promise<void> {
+    const store = await this.#openStore();
+    const person = await store.get(personKey);
+    if (person !== undefined) this.#person ??= fromUtf8(person);
+    await this.#book.load();
+    this.#obeyConsent();
+    await this.#log.load();
+    for (const model of await keptModels(store)) this.#scorer.learn(model);
   }
 
   async #refreshNow(): Promise<void> {
     await this.#load();
     if (this.#isClosed) return;
     this.#scheduleRefresh(this.#options.limits.refreshSeconds * 1000);
+    await this.#attempt(() => this.#book.settle());
     await (await this.#reach()).refresh();
   }
 

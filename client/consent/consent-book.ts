@@ -47,7 +47,11 @@ const anyPolicy = 'any';
 export class ConsentBook {
   readonly #options: ConsentBookOptions;
   readonly #ports: ConsentBookPorts;
-  #entries: BookEntry[] = [];
+  /** In the order of their instants. */
+  #written: readonly BookEntry[] = [];
+  /** Decided here, in this order, and not in the store yet. */
+  #pending: readonly Pending[] = [];
+  #writing: Promise<unknown> = Promise.resolve();
 
   constructor(options: ConsentBookOptions, ports: ConsentBookPorts) {
     this.#options = options;
@@ -58,8 +62,7 @@ export class ConsentBook {
   async load(): Promise<void> {
     const store = await this.#ports.store();
     const records = (await readRecords(store, 'consent', stored)).map(({ record }) => record);
-    const known = new Set(records.map(({ at }) => at));
-    this.#entries = [...records, ...this.#entries.filter(({ at }) => !known.has(at))];
+    this.#keep(records);
   }
 
   states(): Readonly<Record<Purpose, ConsentState>> {
@@ -85,12 +88,12 @@ export class ConsentBook {
   /** The decision that grants a purpose now. */
   grantOf(one: Purpose): BookEntry | undefined {
     if (!this.allows(one)) return undefined;
-    return this.#entries.findLast((entry) => entry.decisions[one] === 'granted');
+    return this.#entries().findLast((entry) => entry.decisions[one] === 'granted');
   }
 
   /** The decision that took a purpose back, or refused it, if that is how it stands. */
   refusalOf(one: Purpose): BookEntry | undefined {
-    const last = this.#entries.findLast((entry) => entry.decisions[one] !== undefined);
+    const last = this.#entries().findLast((entry) => entry.decisions[one] !== undefined);
     return last?.decisions[one] === 'granted' ? undefined : last;
   }
 
@@ -101,36 +104,77 @@ export class ConsentBook {
     terms: Omit<BookEntry, 'at' | 'decisions'> = {},
   ): Promise<BookEntry> {
     const decisions = Object.fromEntries(about.map((one) => [one, choice]));
-    const entry = { ...terms, at: nextDecisionAt(this.#history(), this.#ports.clock.now()), decisions };
-    this.#entries = [...this.#entries, entry];
-    return this.#write(entry);
+    const pending = { entry: { ...terms, at: this.#ports.clock.now(), decisions } };
+    this.#pending = [...this.#pending, pending];
+    this.#restamp();
+    return this.settle().then(() => pending.entry);
+  }
+
+  /** Writes down, in order, whatever the store has refused so far. @throws ChoraleError `store-unavailable` if it still does */
+  settle(): Promise<void> {
+    const settled = this.#writing.then(() => this.#writeAll());
+    this.#writing = settled.catch(() => undefined);
+    return settled;
   }
 
   clear(): void {
-    this.#entries = [];
+    this.#written = [];
+    this.#pending = [];
   }
 
   /** When the next grant expires: consent can end while nothing happens. */
   nextExpiry(): Instant | undefined {
     const now = this.#ports.clock.now();
-    const times = this.#entries.flatMap(({ expiresAt }) =>
+    const times = this.#entries().flatMap(({ expiresAt }) =>
       expiresAt !== undefined && expiresAt > now ? expiresAt : [],
     );
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
-  async #write(entry: BookEntry): Promise<BookEntry> {
-    await appendRecord(await this.#ports.store(), 'consent', entry);
-    return entry;
+  async #writeAll(): Promise<void> {
+    for (const pending of this.#pending) {
+      // An earlier visit, or another tab, may have written with a clock that was ahead: what is decided now comes after.
+      await this.load();
+      const { entry } = pending;
+      await appendRecord(await this.#ports.store(), 'consent', entry);
+      this.#pending = this.#pending.filter((one) => one !== pending);
+      this.#keep([entry]);
+    }
+  }
+
+  #keep(records: readonly BookEntry[]): void {
+    const known = new Set(records.map(({ at }) => at));
+    const all = [...records, ...this.#written.filter(({ at }) => !known.has(at))];
+    this.#written = all.sort((a, b) => a.at - b.at);
+    this.#restamp();
+  }
+
+  /** What is decided last counts, whatever the clock said at the time. */
+  #restamp(): void {
+    const before = eventsOf(this.#written);
+    for (const pending of this.#pending) {
+      pending.entry = { ...pending.entry, at: nextDecisionAt(before, pending.entry.at) };
+      before.push(...eventsOf([pending.entry]));
+    }
+  }
+
+  #entries(): readonly BookEntry[] {
+    return [...this.#written, ...this.#pending.map(({ entry }) => entry)];
   }
 
   #history(): readonly ConsentEvent[] {
-    return this.#entries.map(({ at, decisions, expiresAt }) => ({
-      kind: 'decided',
-      at,
-      policy: anyPolicy,
-      decisions,
-      expiresAt,
-    }));
+    return eventsOf(this.#entries());
   }
+}
+
+type Pending = { entry: BookEntry };
+
+function eventsOf(entries: readonly BookEntry[]): ConsentEvent[] {
+  return entries.map(({ at, decisions, expiresAt }) => ({
+    kind: 'decided',
+    at,
+    policy: anyPolicy,
+    decisions,
+    expiresAt,
+  }));
 }
