@@ -9,9 +9,13 @@ import { createProgress } from './report/progress.ts';
 const options = parseOptions(process.argv.slice(2));
 const progress = createProgress(process.stderr);
 const cleanups: (() => Promise<void>)[] = [];
+let cleaning: Promise<void> | undefined;
+let isStopping = false;
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => void cleanUp().then(() => process.exit(signal === 'SIGINT' ? 130 : 143)));
+const exitCodes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
+for (const [signal, exitCode] of Object.entries(exitCodes)) process.once(signal, () => void stop(exitCode));
+// A terminal that was closed, or a pipe that nobody reads any more: the run would be for nobody.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => void stop(exitCodes.SIGHUP));
 
 process.exit(await main(options));
 
@@ -30,6 +34,8 @@ async function main({ json, keepOpen }: QuickstartOptions): Promise<number> {
     if (keepOpen) await stayOpen({ url, publishableKey, rootKey }, say);
     return result.exact ? 0 : 1;
   } catch (error) {
+    // Ctrl-C reaches the coordinator and the devices too: what fails while they go is no news.
+    if (isStopping) await new Promise(() => {});
     progress.end();
     console.error(`\n${error instanceof ChoraleError ? error.message : (error as Error).stack}`);
     return 1;
@@ -47,6 +53,19 @@ async function stayOpen(
   await new Promise(() => {});
 }
 
-async function cleanUp(): Promise<void> {
+async function stop(exitCode: number): Promise<void> {
+  isStopping = true;
+  progress.end();
+  await cleanUp();
+  process.exit(exitCode);
+}
+
+/** Once, and whoever asks again waits for it: nobody may exit before it is done. */
+function cleanUp(): Promise<void> {
+  cleaning ??= undoAll();
+  return cleaning;
+}
+
+async function undoAll(): Promise<void> {
   for (const undo of cleanups.splice(0).reverse()) await undo().catch(() => {});
 }

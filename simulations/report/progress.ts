@@ -28,7 +28,8 @@ function barProgress(stream: Terminal): Progress {
       end();
       bar = new SingleBar(
         {
-          format: `  ${label.padEnd(12)} {bar} {value}/{total} · {eta_formatted} left · {note}`,
+          format: `  ${label.padEnd(12)} {bar} {value}/{total}{eta_formatted}{note}`,
+          formatTime: timeLeft,
           stream: stream as NodeJS.WritableStream,
           hideCursor: true,
           gracefulExit: false,
@@ -38,7 +39,7 @@ function barProgress(stream: Terminal): Progress {
       );
       bar.start(total, 0, { note: '' });
     },
-    advance: (done, note = '') => bar?.update(done, { note }),
+    advance: (done, note = '') => bar?.update(done, { note: note === '' ? '' : ` · ${note}` }),
     say(line) {
       // Clears what the bar drew on its line; the bar redraws itself below.
       stream.write(`\r\u001b[K${line}\n`);
@@ -46,6 +47,14 @@ function barProgress(stream: Terminal): Progress {
     },
     end,
   };
+}
+
+/** @param seconds the words NULL or INF, too, while nobody can know: then nothing is said, and nothing at the end */
+function timeLeft(seconds: number): string {
+  if (!(seconds > 0)) return '';
+  const rounded = Math.max(5, 5 * Math.round(seconds / 5));
+  const minutes = Math.floor(rounded / 60);
+  return ` · ${minutes > 0 ? `${minutes} min ` : ''}${rounded % 60} s left`;
 }
 
 function lineProgress(stream: Terminal): Progress {
