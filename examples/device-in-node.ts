@@ -6,7 +6,11 @@
 
 import { createClient } from '@chorale/client';
 
-const [host = '', clientKey = '', coordinatorKey = '', storage = './chorale-device'] = process.argv.slice(2);
+const [host, clientKey, coordinatorKey, storage = './chorale-device'] = process.argv.slice(2);
+if (!host || !clientKey || !coordinatorKey) {
+  console.error('Usage: device-in-node.ts <host> <publishable key> <root key> [directory]');
+  process.exit(2);
+}
 
 const chorale = createClient({
   ...{ host, clientKey, coordinatorKey, storage },

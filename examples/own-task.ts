@@ -8,7 +8,11 @@
 import { createClient, type ExampleSource } from '@chorale/client';
 import type { ChoraleEvent } from '@chorale/shared/features';
 
-const [host = '', clientKey = '', coordinatorKey = '', adminKey = ''] = process.argv.slice(2);
+const [host, clientKey, coordinatorKey, adminKey] = process.argv.slice(2);
+if (!host || !clientKey || !coordinatorKey || !adminKey) {
+  console.error('Usage: own-task.ts <host> <publishable key> <root key> <admin key>');
+  process.exit(2);
+}
 const day = 24 * 60 * 60 * 1000;
 
 const featuresOf = ({ properties: { minutes, effort } }: ChoraleEvent) =>
@@ -47,6 +51,7 @@ const response = await fetch(`${host}/api/v1/tasks`, {
   body: JSON.stringify(task),
 });
 if (!response.ok) throw new Error(await response.text());
+const { id } = (await response.json()) as { id: string };
 
 /** Thirteen devices: here they share a process, and without `storage` they forget everything at its end. */
 const devices = Array.from({ length: 13 }, () =>
@@ -66,10 +71,11 @@ for (const device of devices) {
     at += (Math.abs(effort - 5) < 3 ? 1.5 : 4.5) * day;
   }
 }
-devices[0]!.on('model', ({ name, version }) => {
+devices[0]!.on('model', ({ task, name, version }) => {
+  if (task !== id) return; // of an earlier run of this example
   for (const effort of [1, 5, 9]) {
     devices[0]!.track('Run', { minutes: 40, effort });
-    console.log(`${name}, model ${version}, after effort ${effort}: ${devices[0]!.score(name).value?.toFixed(2)}`);
+    console.log(`${name}, model ${version}, after effort ${effort}: ${devices[0]!.score(task).value?.toFixed(2)}`);
   }
   for (const device of devices) void device.close();
 });
