@@ -83,9 +83,10 @@ function verify({ file, sha256: expected }: Source, content: Uint8Array): void {
   );
 }
 
-function notFound({ file, title }: Source, { directory }: LocateOptions): string {
+function notFound({ file, title, home }: Source, { directory }: LocateOptions): string {
   const where = directory === undefined ? 'CHORALE_DATA_DIR names no folder' : `there is no ${file} in ${directory}`;
-  return `SYNTHETIC population, nobody in it exists: ${title} was not found (${where})`;
+  const nor = home === undefined ? '' : `, and ${new URL(home.url).host} did not deliver it`;
+  return `SYNTHETIC population, nobody in it exists: ${title} was not found (${where}${nor})`;
 }
 
 function synthetic(origin: string, { seed = 1 }: LocateOptions): Dataset {

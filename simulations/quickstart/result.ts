@@ -26,6 +26,9 @@ export type QuickstartResult = {
   readonly seconds: number;
 };
 
+/** Fewer leave the federated model near where it began, and its figures mean little. */
+const roundsToLearn = 12;
+
 export function droppedByTurn(rounds: readonly RoundView[]): Record<TurnName, number> {
   const sum = (turn: TurnName) => rounds.reduce((total, round) => total + (round.droppedByTurn[turn] ?? 0), 0);
   return Object.fromEntries(turnNames.map((turn) => [turn, sum(turn)])) as Record<TurnName, number>;
@@ -48,6 +51,11 @@ export function pageOf(
     row('base rate', figure(0.5), figure(logLoss.baseRate)),
     `  Always saying “no” would be right in ${(100 * majority).toFixed(1)} % of rows, and useless.`,
     `  The secure evaluation reports an AUC of ${figure(auc.secure)} for its participants.`,
+    ...(result.rounds < roundsToLearn
+      ? [
+          `  ${result.rounds} training ${result.rounds === 1 ? 'round shows' : 'rounds show'} that the sums are right; to learn takes about ${roundsToLearn}.`,
+        ]
+      : []),
     '',
     `Rounds      ${result.committed} committed, ${result.abandoned} abandoned`,
     `Left        ${result.dropped} devices in the middle of training rounds: ${leavers}`,
