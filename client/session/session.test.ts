@@ -132,6 +132,21 @@ describe('a session', () => {
     ).not.toContain('budget');
   });
 
+  it('that came back too late for its round speaks in the next one, on the same connection', () => {
+    const { state, effects } = play([
+      ...upToCheckIn,
+      plan,
+      { on: 'disconnected' },
+      { on: 'wake' },
+      challenge,
+      proved,
+      { on: 'replied', to: 'resume', round: 5n, reply: { ok: false, code: 'round-over', detail: '' } },
+      { on: 'wake' },
+    ]);
+    expect(sent(effects)).toEqual(['check-in', 'resume', 'check-in']);
+    expect(state.link).toMatchObject({ is: 'up', isLetIn: true });
+  });
+
   it('that was left hangs up and does nothing any more, whatever comes', () => {
     const { state, effects } = play([
       ...upToCheckIn,

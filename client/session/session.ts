@@ -230,7 +230,8 @@ function checkIn(state: SessionState, { now, chance }: Moment, signature: string
   const last = state.lastRound === undefined ? {} : { lastRound: state.lastRound.toString() };
   const packet = { name: 'check-in', header: { signature, ...last } };
   const until = now + Math.floor(longWaitMs * (1 + chance));
-  return [{ ...state, work: { is: 'waiting', until } }, [{ do: 'send', round: undefined, packet }]];
+  // It proves who speaks as well as a resume does, and no plan comes before it has arrived.
+  return [{ ...letIn(state), work: { is: 'waiting', until } }, [{ do: 'send', round: undefined, packet }]];
 }
 
 function stop(state: SessionState, reason: StopReason): SessionStep {
