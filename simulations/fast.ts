@@ -37,7 +37,12 @@ export type FastOptions<Config, State, Broadcast, Example, Name extends string> 
   readonly signal?: AbortSignal;
 } & Partial<Replay>;
 
-export type Noise = { readonly multiplier: NoiseMultiplier; readonly honestSurvivors: number };
+export type Noise = {
+  readonly multiplier: NoiseMultiplier;
+  readonly honestSurvivors: number;
+  /** Those of one round, where cohorts differ in size; the grid is cut for `honestSurvivors` all the same. */
+  readonly honestIn?: (round: number) => number;
+};
 
 /** Who was in each sum, and what all their draws came from. Rounds count from 0. */
 export type Replay = {
@@ -75,7 +80,7 @@ export async function* runFast<Config, State, Broadcast, Example, Name extends s
     const survivors = survivorsOf(round);
     checkCohort(survivors, { devices: devices.length, cohort });
     const broadcast = algorithm.publish(state);
-    const grid = cutGrid(algorithm.layout(broadcast), cohort, noise);
+    const grid = cutGrid(algorithm.layout(broadcast), cohort, noise, round);
     const contributions = survivors.map((device) => ({ rows: devices[device]!, seed: roundSeed(round, device) }));
     const sum = await sumOf(contributions, { ...options, ...grid, broadcast });
     const aggregate = decode(sum, grid.encoding, { contributors: survivors.length, noiseVariance: grid.noiseVariance });
@@ -112,18 +117,23 @@ type Grid<Name extends string> = {
   readonly charge: Fraction | undefined;
 };
 
-function cutGrid<Name extends string>(layout: Layout<Name>, maxDevices: number, noise: Noise | undefined): Grid<Name> {
+function cutGrid<Name extends string>(
+  layout: Layout<Name>,
+  maxDevices: number,
+  noise: Noise | undefined,
+  round: number,
+): Grid<Name> {
   if (noise === undefined)
     return {
       encoding: chooseEncoding(layout, { mechanism: 'none', maxDevices }),
       noiseVariance: 0n,
       charge: undefined,
     };
-  const shared = { noise: noise.multiplier, honestSurvivors: noise.honestSurvivors };
-  const encoding = chooseEncoding(layout, { mechanism: 'distributed', maxDevices, ...shared });
-  const variance = noiseVariance(encoding, shared);
-  const { sensitivitySquared } = encoding;
-  const charge = chargeOf({ sensitivitySquared, honestSurvivors: noise.honestSurvivors }, variance);
+  const { multiplier, honestSurvivors, honestIn = () => honestSurvivors } = noise;
+  const encoding = chooseEncoding(layout, { mechanism: 'distributed', maxDevices, noise: multiplier, honestSurvivors });
+  const honest = honestIn(round);
+  const variance = noiseVariance(encoding, { noise: multiplier, honestSurvivors: honest });
+  const charge = chargeOf({ sensitivitySquared: encoding.sensitivitySquared, honestSurvivors: honest }, variance);
   return { encoding, noiseVariance: variance, charge };
 }
 

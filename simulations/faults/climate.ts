@@ -51,7 +51,7 @@ export function drawClimate(random: SeededRandom): Climate {
   const oneOf = <Value>(...values: readonly Value[]) => values[random.below(values.length)]!;
   const storeFaults = (): StoreFaults => ({
     refusal: oneOf(0, 0, 0.002, 0.02),
-    death: oneOf(0, 0, 0.002, 0.01),
+    death: oneOf(0, 0, 0.004, 0.02),
     mostDelayMs: oneOf(0, 0, 30, 300),
   });
   const delayMs = oneOf({ min: 0, max: 20 }, { min: 5, max: 60 }, { min: 5, max: 600 }, { min: 0, max: 3000 });

@@ -9,8 +9,8 @@ import type { Watch } from '../world/seen.ts';
 import type { World } from '../world.ts';
 import { entriesUnder, isLastWordNo, recordsUnder, type SignedReceipt } from './disks.ts';
 
-/** A word stays with the process that heard it; it outlives that process once it is on the disk. */
-type Word = { readonly says: 'granted' | 'withdrawn'; readonly heardBy: Chorale };
+/** A word stays with the process that heard it, and outlives it once the client has said that it is kept. */
+type Word = { readonly says: 'granted' | 'withdrawn'; readonly heardBy: Chorale; isKept: boolean };
 
 export class People {
   readonly #devices: readonly WorldDevice[];
@@ -30,10 +30,10 @@ export class People {
     return this.#say(device, 'granted');
   }
 
-  /** What the person last said to the process that runs now. */
+  /** What the device must know that its person last said; undefined where a process has taken the word into its grave. */
   lastWordTo({ index, client }: WorldDevice): Word['says'] | undefined {
     const word = this.#words.get(index);
-    return word?.heardBy === client ? word?.says : undefined;
+    return word?.isKept || word?.heardBy === client ? word?.says : undefined;
   }
 
   /** @returns whether everybody but a few consents, as far as their devices know */
@@ -44,21 +44,26 @@ export class People {
     return isUp && refusing.length <= mostRefusals;
   }
 
-  /** Whether the coordinator knows everybody who does not consent, if it knows their device at all. */
+  /** Whether the coordinator knows of everybody who has withdrawn, if it knows their device at all. */
   areHeard({ disk }: World['coordinator']): boolean {
     return this.#devices
-      .filter(({ client }) => client?.consent.state().training !== 'granted')
+      .filter(({ client }) => client?.consent.state().training === 'withdrawn')
       .flatMap(idsOf)
       .every((id) => disk.get(`device/${id}`) === undefined || isRefusal(disk, id));
   }
 
   /** @returns false where there is nobody to talk to, or nothing new to say */
   #say(device: number, says: Word['says']): boolean {
-    const client = this.#devices[device]!.client;
+    const { client, errors } = this.#devices[device]!;
     if (client === undefined || (client.consent.state().training === 'granted') === (says === 'granted')) return false;
-    this.#words.set(device, { says, heardBy: client });
+    const word: Word = { says, heardBy: client, isKept: false };
+    this.#words.set(device, word);
     this.#watch({ see: 'noted', who: device, what: `consent is ${says}` });
-    void (says === 'granted' ? client.consent.grant(['training']) : client.consent.withdraw(['training']));
+    const known = errors.length;
+    const said = says === 'granted' ? client.consent.grant(['training']) : client.consent.withdraw(['training']);
+    void said.then(() => {
+      word.isKept = errors.length === known;
+    });
     return true;
   }
 }

@@ -17,8 +17,7 @@ export type Scene = {
 };
 
 const width = 3;
-/** Parameters of a linear model, and the weight of a device's rows. */
-const vectorBytes = 4 * (width + 1 + 1);
+const parameterBytes = 4 * (width + 1);
 /** One seed in so many has a cohort that is large enough for a sparse graph. */
 const sparseOneIn = 20;
 
@@ -29,7 +28,10 @@ export function drawScene(random: SeededRandom): Scene {
   const people = Array.from({ length: cohort + spare }, () => drawRows(random));
   // Never below what devices insist on, nor so small that a sparse cohort becomes a complete one.
   const minSize = Math.max(isSparse ? 32 : 10, cohort - random.below(4));
-  return { cohort, people, task: taskOf(cohort, minSize), vectorBytes };
+  const isNoisy = random.below(2) === 0;
+  // The weight of a device's rows is one coordinate more.
+  const vectorBytes = parameterBytes + (isNoisy ? 0 : 4);
+  return { cohort, people, task: taskOf(cohort, minSize, isNoisy), vectorBytes };
 }
 
 function drawRows(random: SeededRandom): readonly LabelledRow[] {
@@ -49,7 +51,13 @@ const limits = {
   unmaskMs: 4000,
 };
 
-function taskOf(size: number, minSize: number): NewTask {
+/** More participations than any seed has time for. */
+const promise = { unit: 'device-enrolment', epsilon: 8, delta: 1e-5, participations: 200 } as const;
+
+function taskOf(size: number, minSize: number, isNoisy: boolean): NewTask {
+  const privacy = isNoisy ? ({ mechanism: 'distributed', ...promise } as const) : ({ mechanism: 'none' } as const);
+  // Noise would have to cover a row count like everything else.
+  const weighting = isNoisy ? 'uniform' : 'rows';
   return {
     name: 'faults',
     purpose: 'training',
@@ -59,13 +67,14 @@ function taskOf(size: number, minSize: number): NewTask {
       server: { optimizer: 'sgd', learningRate: 1 },
       client: { epochs: 1, batchSize: 8, learningRate: 0.5 },
       clipNorm: 1,
+      weighting,
       maxRows: 3,
       // More than any seed has time for.
       rounds: 100_000,
     },
     examples: { source: rowSource },
     consentPolicy: { language: 'en', text: 'We add up, we do not look.' },
-    privacy: { mechanism: 'none' },
+    privacy,
     cohort: { size, minSize, corrupt: 0.1, dropout: 0.3, sigma: 80, eta: 30 },
     limits,
     intervalMs: 0,

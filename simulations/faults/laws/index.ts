@@ -1,5 +1,6 @@
 /** All laws of safety. They hold at every moment, whatever happens. */
 
+import { budgetsKept } from './budgets-kept.ts';
 import { consentObeyed } from './consent-obeyed.ts';
 import type { Evidence, Law } from './law.ts';
 import { ledgerFirst } from './ledger-first.ts';
@@ -21,6 +22,7 @@ export function allLaws(evidence: Evidence): readonly Law[] {
     consentObeyed(evidence),
     nothingLost(evidence),
     trueSums(evidence),
+    budgetsKept(evidence),
     noDefects(),
   ];
 }

@@ -3,16 +3,18 @@
  * from those sums and nothing else. Devices are told no outcome but the one on the disk.
  */
 
-import { type Bytes, type DeviceId, hex, readU32, type TaskId, wordsToBytes } from '@chorale/shared';
+import type { Task } from '@chorale/coordinator';
+import { type Bytes, type DeviceId, fromBase64url, hex, readU32, type TaskId, wordsToBytes } from '@chorale/shared';
 import { type AnyAlgorithm, builtIn, toJson } from '@chorale/shared/algorithms';
 import { sha256 } from '@chorale/shared/crypto';
-import { runFast } from '../../fast.ts';
+import { assumedCorrupt, decodeHeader, toleratedDropouts } from '@chorale/shared/secagg';
+import { type Noise, runFast } from '../../fast.ts';
 import { recordAt, recordsUnder, roundKey } from '../disks.ts';
 import { plainTrainer } from '../scene.ts';
 import { type Evidence, type Law, roundOf } from './law.ts';
 
 type RoundRecord = { readonly id: string; readonly task: TaskId; readonly number: string; readonly state: string };
-type Transcript = { readonly survivors: readonly DeviceId[]; readonly sumSha256: string };
+type Transcript = { readonly survivors: readonly DeviceId[]; readonly sumSha256: string; readonly header: string };
 
 export function trueSums({ world, scene }: Evidence): Law {
   const { disk } = world.coordinator;
@@ -52,7 +54,7 @@ export function trueSums({ world, scene }: Evidence): Law {
     const algorithm = builtIn.get(scene.task.algorithm) as AnyAlgorithm;
     const replay = runFast({
       ...{ algorithm, config: scene.task.config, devices: scene.people, cohort: scene.cohort },
-      ...{ trainer: plainTrainer, seed: 'unused' },
+      ...{ trainer: plainTrainer, seed: 'unused', ...noiseOf(task, rounds) },
       survivors: (round) => givers[round]?.map(({ device }) => device) ?? [],
       roundSeed: (round, device) => givers[round]!.find((giver) => giver.device === device)!.seed!,
     });
@@ -68,6 +70,20 @@ export function trueSums({ world, scene }: Evidence): Law {
     return JSON.stringify(written) === JSON.stringify(learned) ? undefined : 'the task has learned something else';
   }
 
+  /** Every device adds its part of the noise, and draws it from its own seed: it belongs to the sum. */
+  function noiseOf(id: TaskId, rounds: readonly RoundRecord[]): { readonly noise?: Noise } {
+    const { privacy, noiseMultiplier: multiplier, cohort } = recordAt<Task>(disk, `task/${id}`)!;
+    if (privacy.mechanism !== 'distributed') return {};
+    const honest = (devices: number) =>
+      devices -
+      assumedCorrupt(devices, basisPoints(cohort.corrupt)) -
+      toleratedDropouts(devices, basisPoints(cohort.dropout));
+    const sizes = rounds.map((round) => decodeHeader(fromBase64url(transcriptOf(round).header)).devices);
+    return {
+      noise: { multiplier, honestSurvivors: honest(cohort.size), honestIn: (round) => honest(sizes[round]!) },
+    };
+  }
+
   function giverOf(id: DeviceId, task: TaskId, round: bigint): { device: number; seed: Bytes | undefined } {
     const device = world.devices.find((one) => one.idIn(task) === id);
     return { device: device?.index ?? -1, seed: device?.seedOf(task, round) };
@@ -76,4 +92,8 @@ export function trueSums({ world, scene }: Evidence): Law {
 
 function readOutcome(body: Bytes) {
   return { isCommitted: body[0] === 1, survivors: readU32(body, 1), isIncluded: body[5] === 1 };
+}
+
+function basisPoints(share: number): number {
+  return Math.round(share * 10_000);
 }
