@@ -5,7 +5,7 @@ import { playSeed } from './play.ts';
 import { drawScene } from './scene.ts';
 
 /** Seeds here; thousands by hand (`lab simulate faults`). */
-const seeds = 60;
+const seeds = 100;
 
 describe('storms of faults', () => {
   it(`break no law, and rounds commit after them: seeds 1 to ${seeds}`, { timeout: 600_000 }, async () => {
