@@ -1,7 +1,7 @@
 import type { TaskId } from '@chorale/shared';
 import { nodeCrypto } from '@chorale/shared/adapters/node';
 import { add, chargeOf, toNumber, zero } from '@chorale/shared/privacy';
-import type { Plan, ServerOutcome } from '@chorale/shared/secagg';
+import type { CohortOutcome, Plan } from '@chorale/shared/secagg';
 import { loopbackNetwork, rememberingVerdicts, seededRandom, virtualClock } from '@chorale/shared/testing';
 import { describe, expect, it } from 'vitest';
 import type { ChoraleOptions } from '../node.ts';
@@ -195,7 +195,7 @@ describe('a task window', () => {
 });
 
 /** σ_c² that the cohort of ten was told. */
-function varianceOf(plan: Plan, outcome: ServerOutcome): bigint {
+function varianceOf(plan: Plan, outcome: CohortOutcome): bigint {
   expect(outcome.kind).toBe('committed');
   const needed = 4n * plan.sensitivitySquared;
   const honest = BigInt(honestOf(count));

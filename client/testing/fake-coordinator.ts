@@ -28,6 +28,7 @@ import { type CryptoProvider, sha256 } from '@chorale/shared/crypto';
 import { chooseEncoding, type Encoding, type NoiseMultiplier, noiseVariance } from '@chorale/shared/encoding';
 import type { ModelSpec, Standardization } from '@chorale/shared/models';
 import {
+  type CohortOutcome,
   credentialText,
   deviceIdOf,
   encodeCredential,
@@ -37,10 +38,10 @@ import {
   planKeyText,
   planText,
   type ServerEffect,
-  type ServerOutcome,
   startServer,
   stepServer,
 } from '@chorale/shared/secagg';
+import { onlyCohort } from '@chorale/shared/testing';
 import {
   encodeBroadcast,
   encodePlanBundle,
@@ -316,7 +317,7 @@ export class FakeCoordinator {
   }
 
   /** Invites everybody of the task who waits. @returns how the round ends */
-  async openRound(task: TaskId, number = this.#lastRound + 1n): Promise<ServerOutcome> {
+  async openRound(task: TaskId, number = this.#lastRound + 1n): Promise<CohortOutcome> {
     this.#lastRound = number;
     const { plan, bundle, encoding } = await this.planFor(task, number);
     const invited = [...this.#waiting].filter((device) => this.#taskOf(device) === task);
@@ -330,7 +331,7 @@ export class FakeCoordinator {
           if (effect.do === 'send') this.#pushRound(effect.to, number, effect.message);
           if (effect.do === 'wake') clock.wakeAt(effect.at, () => step({ on: 'wake', now: clock.now() }));
           if (effect.do === 'answer') unanswered.get(effect.to)?.(effect.reply);
-          if (effect.do === 'finish') resolve(effect.outcome);
+          if (effect.do === 'finish') resolve(onlyCohort(effect.outcome));
           if (effect.do === 'compute') {
             const { id, job } = effect;
             crypto.perform(job).then((result) => step({ on: 'computed', now: clock.now(), id, result }), reject);
@@ -350,6 +351,7 @@ export class FakeCoordinator {
           enrolmentKey: this.#keys.enrolment.publicKey,
           invited,
           cohort: invited.length,
+          cohorts: 1,
           noiseVariance: ({ minSurvivors, corrupt }) => noiseOf(this.bendHeader(plan), minSurvivors - corrupt),
           amplitude: encoding.amplitude,
         },

@@ -3,7 +3,7 @@
 import { type Bytes, base64url, hex, type RoundId, type TaskId, wordsToBytes } from '@chorale/shared';
 import { sha256 } from '@chorale/shared/crypto';
 import { decode, type SumOf } from '@chorale/shared/encoding';
-import { decodeHeader, type Plan, type ServerOutcome } from '@chorale/shared/secagg';
+import { type CohortOutcome, decodeHeader, type Plan } from '@chorale/shared/secagg';
 import type { RoundView, TranscriptView } from '@chorale/shared/wire';
 import type { Models } from '../models/models.ts';
 import type { Ports } from '../ports.ts';
@@ -19,8 +19,8 @@ import { afterAbandoned } from './pacing.ts';
 import { receiptsRoot, writesOfReceipts } from './receipts.ts';
 import { closed, type RoundEnd, writesOf } from './rounds.ts';
 
-export type Committed = Extract<ServerOutcome, { kind: 'committed' }>;
-export type Abandoned = Extract<ServerOutcome, { kind: 'abandoned' }>;
+export type Committed = Extract<CohortOutcome, { kind: 'committed' }>;
+export type Abandoned = Extract<CohortOutcome, { kind: 'abandoned' }>;
 type Parts = { readonly ports: Ports; readonly tasks: Tasks; readonly models: Models };
 
 /**
@@ -102,7 +102,7 @@ function countCommitted(before: Task, contributors: number, isDone: boolean, sum
 }
 
 /** What may be said of a round in public: counts. */
-export function figuresOf({ funnel, droppedByTurn }: ServerOutcome): Pick<RoundView, 'funnel' | 'droppedByTurn'> {
+export function figuresOf({ funnel, droppedByTurn }: CohortOutcome): Pick<RoundView, 'funnel' | 'droppedByTurn'> {
   const { invited, advertised, dealt, acknowledged, masked, certified, unmasked } = funnel;
   const answered = { advertise: advertised, deal: dealt, acknowledge: acknowledged, 'masked-input': masked };
   return {

@@ -2,7 +2,13 @@
 
 import { type Bytes, type DeviceId, invariant, type Packet, type Reply, type TaskId } from '@chorale/shared';
 import { receiptHash, type SignedReceipt } from '@chorale/shared/consent';
-import { chargeIn, type RosterHeader, type ServerOutcome, type UpMessage } from '@chorale/shared/secagg';
+import {
+  type CohortOutcome,
+  chargeIn,
+  type RosterHeader,
+  type ServerOutcome,
+  type UpMessage,
+} from '@chorale/shared/secagg';
 import type { Keyring } from '../auth/keyring.ts';
 import type { Models } from '../models/models.ts';
 import type { Ports } from '../ports.ts';
@@ -135,9 +141,9 @@ export class OpenRound {
   }
 
   /** @returns undefined where a defect broke the round: then nothing of it is used */
-  async #outcome(): Promise<ServerOutcome | undefined> {
+  async #outcome(): Promise<CohortOutcome | undefined> {
     try {
-      return await this.#engine.outcome;
+      return ofOneCohort(await this.#engine.outcome);
     } catch (error) {
       this.#parts.ports.events.defectFound(`round ${this.number} of ${this.#name.task}`, error);
       return undefined;
@@ -190,7 +196,7 @@ export class OpenRound {
   }
 
   /** One device that lies would spoil every cohort that it is in, so it is in no other. */
-  async #bar({ named }: ServerOutcome): Promise<void> {
+  async #bar({ named }: CohortOutcome): Promise<void> {
     const { ports, bar } = this.#parts;
     if (named.length === 0) return;
     ports.events.devicesNamed(this.#name, named);
@@ -214,4 +220,11 @@ export class OpenRound {
   #note(at: Moment['at']): void {
     this.#parts.onMoment({ ...this.#name, at });
   }
+}
+
+/** What became of a round's one cohort, with the account of everybody who was invited. */
+function ofOneCohort(outcome: ServerOutcome): CohortOutcome {
+  if (outcome.kind === 'abandoned') return outcome;
+  const { cohorts, funnel, droppedByTurn, named } = outcome;
+  return { ...cohorts[0]!, funnel, droppedByTurn, named };
 }

@@ -13,6 +13,7 @@ export function serverSetup({ plan, planBytes, invited, encoding }: OpenedRound,
     enrolmentKey: keyring.enrolmentKey.publicKey,
     invited,
     cohort: plan.maxDevices,
+    cohorts: 1,
     noiseVariance: (parameters) => devicesNoise(plan, parameters),
     amplitude: encoding.amplitude,
   };

@@ -30,6 +30,7 @@ export { advertisementBytes, leafBytes, maxCohort, planHashOf } from './roster.t
 export {
   type AbandonReason,
   abandonReasons,
+  type CohortOutcome,
   type Funnel,
   type RoundTranscript,
   type ServerEffect,

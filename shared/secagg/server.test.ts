@@ -196,7 +196,8 @@ describe('the roster', () => {
   it('closes at the size of the cohort, and who comes later is told that it is full', async () => {
     const lab = await makeLab('full');
     const report = await runLoopback({ ...lab, provider, server: { ...lab.server, cohort: 7 } });
-    expect(report.outcome).toMatchObject({ kind: 'committed', funnel: { invited: 10, advertised: 7, masked: 7 } });
+    expect(report.ending).toMatchObject({ kind: 'formed', funnel: { invited: 10, advertised: 7, masked: 7 } });
+    expect(report.outcome).toMatchObject({ kind: 'committed', funnel: { invited: 7, advertised: 7, masked: 7 } });
     const late = [...report.devices.values()].filter(({ refusals }) =>
       refusals.some((reply) => !reply.ok && reply.code === 'round-full'),
     );
@@ -225,7 +226,7 @@ describe('the roster', () => {
         ? ({ do: 'deliver', afterMs: [] } as const)
         : ({ do: 'deliver', afterMs: [0] } as const);
     const report = await runLoopback({ ...lab, provider, fateOf });
-    expect(report.outcome).toMatchObject({ kind: 'abandoned', reason: 'too-few-devices', turn: 'advertise' });
+    expect(report.ending).toMatchObject({ kind: 'abandoned', reason: 'too-few-devices', turn: 'advertise' });
   });
 });
 
@@ -271,7 +272,8 @@ describe('every message is answered at once', () => {
     expect(say(dealt.state, second!, message('unmask', bytes(99))).code).toBe('wrong-turn');
     expect(say(dealt.state, second!, message('advertise')).code).toBe('duplicate');
     const [stopped, effects] = stopServer(dealt.state);
-    expect(effects.at(-1)).toMatchObject({ do: 'finish', outcome: { kind: 'abandoned', reason: 'stopped' } });
+    const stop = { kind: 'abandoned', reason: 'stopped' };
+    expect(effects.at(-1)).toMatchObject({ do: 'finish', outcome: { kind: 'formed', cohorts: [stop] } });
     expect(say(stopped, second!, message('deal', bytes(99))).code).toBe('round-over');
     expect(say(stopped, second!, message('resume')).code).toBe('ok');
   });

@@ -4,7 +4,7 @@
  */
 
 import { bytes } from '../bytes.ts';
-import { ChoraleError, type ErrorCode } from '../errors.ts';
+import { ChoraleError, type ErrorCode, invariant } from '../errors.ts';
 import { type DeviceId, isDeviceId } from '../ids.ts';
 import type { Instant, Reply } from '../ports.ts';
 import { type Turn, turns, type UpMessage } from './messages.ts';
@@ -27,6 +27,7 @@ import {
 export {
   type AbandonReason,
   abandonReasons,
+  type CohortOutcome,
   type Funnel,
   type RoundTranscript,
   type ServerEffect,
@@ -38,6 +39,7 @@ export {
 
 /** Opens the round for the invited devices, which have the plan and are connected. */
 export function startServer(setup: ServerSetup, now: Instant): Step {
+  invariant(setup.cohorts === 1, 'devices refuse rounds of several cohorts');
   const none = { advertised: 0, dealt: 0, acknowledged: 0, masked: 0, certified: 0, unmasked: 0 };
   const round: Round = {
     setup,

@@ -10,6 +10,7 @@ export {
   labFloors,
   labPlan,
   labStart,
+  onlyCohort,
   rememberingVerdicts,
   secaggLab,
 } from './secagg-lab.ts';

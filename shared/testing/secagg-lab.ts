@@ -11,7 +11,7 @@ import type { ClientSetup } from '../secagg/client.ts';
 import { credentialText, deviceIdOf, encodeCredential } from '../secagg/credential.ts';
 import type { DeviceFloors } from '../secagg/floors.ts';
 import { encodePlan, type Plan } from '../secagg/plan.ts';
-import type { ServerSetup } from '../secagg/server.ts';
+import type { CohortOutcome, ServerOutcome, ServerSetup } from '../secagg/server.ts';
 import { addModulo } from '../vectors.ts';
 
 export const labStart: Instant = Date.UTC(2024, 0, 1);
@@ -140,6 +140,7 @@ export async function secaggLab(options: LabOptions): Promise<Lab> {
     enrolmentKey: enrolmentKey!,
     invited: ids,
     cohort: devices,
+    cohorts: 1,
     noiseVariance,
     amplitude,
   };
@@ -169,6 +170,13 @@ function vectorFrom(source: (length: number) => Bytes, dimension: number): Uint3
     const word = new DataView(sha256(random, utf8(String(i))).buffer).getUint32(0);
     return ((word % (2 * amplitude + 1)) - amplitude) >>> 0;
   });
+}
+
+/** How a round of one cohort ended. */
+export function onlyCohort(outcome: ServerOutcome): CohortOutcome {
+  if (outcome.kind === 'abandoned') return outcome;
+  invariant(outcome.cohorts.length === 1, 'a round of several cohorts');
+  return outcome.cohorts[0]!;
 }
 
 /** The result of a job that can be done. @throws invariant where it cannot */

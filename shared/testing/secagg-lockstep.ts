@@ -16,7 +16,15 @@ import {
   stepClient,
 } from '../secagg/client.ts';
 import type { DownMessage, UpMessage } from '../secagg/messages.ts';
-import { type ServerOutcome, type ServerSetup, type ServerState, startServer, stepServer } from '../secagg/server.ts';
+import {
+  type CohortOutcome,
+  type ServerOutcome,
+  type ServerSetup,
+  type ServerState,
+  startServer,
+  stepServer,
+} from '../secagg/server.ts';
+import { onlyCohort } from './secagg-lab.ts';
 
 /** One device after all it could do without hearing anything more. */
 export type Settled = {
@@ -107,7 +115,9 @@ export type Lockstep = {
   readonly devices: ReadonlyMap<DeviceId, Settled>;
   /** What was sent down in the turn before, for whoever wants to look or to lie. */
   readonly sentDown: ReadonlyMap<DeviceId, readonly DownMessage[]>;
-  readonly outcome: ServerOutcome | undefined;
+  /** How the whole round ended, and its one cohort. */
+  readonly ending: ServerOutcome | undefined;
+  readonly outcome: CohortOutcome | undefined;
 };
 
 /** Every device has its advertisement ready. */
@@ -123,7 +133,7 @@ export async function beginLockstep(
     devices.set(id, await startDevice(liars.get(id) ?? provider, setup, now));
   }
   const server = startServer(lab.server, now)[0];
-  return { provider, liars, now, server, devices, sentDown: new Map(), outcome: undefined };
+  return { provider, liars, now, server, devices, sentDown: new Map(), ending: undefined, outcome: undefined };
 }
 
 export type TurnOptions = {
@@ -149,7 +159,19 @@ export async function playTurn(lockstep: Lockstep, options: TurnOptions = {}): P
     const provider = lockstep.liars.get(id) ?? lockstep.provider;
     devices.set(id, await tellAll(provider, device, sentDown.get(id) ?? [], heard.now));
   }
-  return { ...lockstep, now: heard.now, server: heard.state, devices, sentDown, outcome: heard.outcome };
+  return {
+    ...lockstep,
+    now: heard.now,
+    server: heard.state,
+    devices,
+    sentDown,
+    ending: heard.outcome,
+    outcome: outcomeOf(heard.outcome),
+  };
+}
+
+function outcomeOf(ending: ServerOutcome | undefined): CohortOutcome | undefined {
+  return ending && onlyCohort(ending);
 }
 
 const same = <Message>(_: DeviceId, message: Message): Message => message;

@@ -22,6 +22,7 @@ import {
 } from '../secagg/client.ts';
 import type { DownMessage, DownName, UpMessage, UpName } from '../secagg/messages.ts';
 import {
+  type CohortOutcome,
   type ServerEffect,
   type ServerEvent,
   type ServerOutcome,
@@ -30,6 +31,7 @@ import {
   startServer,
   stepServer,
 } from '../secagg/server.ts';
+import { onlyCohort } from './secagg-lab.ts';
 import { type SeededRandom, seededRandom } from './seeded-random.ts';
 
 /** One message about to travel. */
@@ -69,7 +71,9 @@ export type DeviceReport = {
 };
 
 export type LoopbackReport = {
-  readonly outcome: ServerOutcome;
+  /** How the whole round ended, and its one cohort. */
+  readonly ending: ServerOutcome;
+  readonly outcome: CohortOutcome;
   readonly devices: ReadonlyMap<DeviceId, DeviceReport>;
   /** Every message that left its sender, in order: what an observer of the network sees. */
   readonly packets: readonly Packet[];
@@ -106,7 +110,7 @@ class Loopback {
   readonly #devices = new Map<DeviceId, Device>();
   readonly #packets: Packet[] = [];
   #server: ServerState;
-  #outcome: ServerOutcome | undefined;
+  #ending: ServerOutcome | undefined;
   #now: Instant;
 
   constructor(options: LoopbackOptions) {
@@ -125,9 +129,10 @@ class Loopback {
       this.#now = next.at;
       await this.#happen(next.happening);
     }
-    invariant(this.#outcome, 'the server never came to an end');
+    invariant(this.#ending, 'the server never came to an end');
     return {
-      outcome: this.#outcome,
+      ending: this.#ending,
+      outcome: onlyCohort(this.#ending),
       devices: this.#devices,
       packets: this.#packets,
       endedAt: this.#now,
@@ -203,7 +208,7 @@ class Loopback {
     for (const effect of effects) {
       if (effect.do === 'send') this.#sendDown(effect.to as DeviceId, effect.message);
       else if (effect.do === 'answer') this.#answer(effect.to, effect.reply);
-      else if (effect.do === 'finish') this.#outcome = effect.outcome;
+      else if (effect.do === 'finish') this.#ending = effect.outcome;
       else if (effect.do === 'wake') this.#schedule(effect.at, { to: 'server', event: { on: 'wake', now: effect.at } });
       else if (effect.do === 'compute') {
         const result = await this.#options.provider.perform(effect.job);

@@ -5,16 +5,16 @@ import type { CryptoProvider } from '@chorale/shared/crypto';
 import {
   type ClientSetup,
   type ClientState,
+  type CohortOutcome,
   type DownMessage,
   type ServerEvent,
-  type ServerOutcome,
   type ServerSetup,
   type ServerState,
   startServer,
   stepServer,
   type UpMessage,
 } from '@chorale/shared/secagg';
-import { type CrowdMember, labStart, type Settled, startDevice, tell } from '@chorale/shared/testing';
+import { type CrowdMember, labStart, onlyCohort, type Settled, startDevice, tell } from '@chorale/shared/testing';
 
 /** One device: a real machine or one of the crowd. */
 export type Party = {
@@ -27,7 +27,7 @@ export type Party = {
 export type Recording = {
   readonly events: readonly ServerEvent[];
   readonly heard: readonly DownMessage[];
-  readonly outcome: ServerOutcome;
+  readonly outcome: CohortOutcome;
 };
 
 export type RoundOptions = {
@@ -81,7 +81,7 @@ function eventsOf({ id }: Party, messages: readonly UpMessage[]): readonly Serve
 
 /** The server machine and its shell. */
 class Coordinator {
-  outcome: ServerOutcome | undefined;
+  outcome: CohortOutcome | undefined;
   readonly #provider: CryptoProvider;
   #state: ServerState;
 
@@ -100,7 +100,7 @@ class Coordinator {
       next = undefined;
       for (const effect of effects) {
         if (effect.do === 'send') sent.push({ to: effect.to as DeviceId, message: effect.message });
-        else if (effect.do === 'finish') this.outcome = effect.outcome;
+        else if (effect.do === 'finish') this.outcome = onlyCohort(effect.outcome);
         else if (effect.do === 'compute') {
           const result = await this.#provider.perform(effect.job);
           next = { on: 'computed', id: effect.id, result, now: labStart };
@@ -116,7 +116,7 @@ export async function replayCoordinator(
   setup: ServerSetup,
   events: readonly ServerEvent[],
   provider: CryptoProvider,
-): Promise<ServerOutcome> {
+): Promise<CohortOutcome> {
   const coordinator = new Coordinator(setup, provider);
   for (const event of events) {
     await coordinator.hear(event);

@@ -14,8 +14,8 @@ import type { DeviceId } from '@chorale/shared';
 import { cryptoPool, nodeCrypto } from '@chorale/shared/adapters/node';
 import {
   type ClientSetup,
+  type CohortOutcome,
   credentialName,
-  type ServerOutcome,
   signedCredential,
   verifiedCredentials,
 } from '@chorale/shared/secagg';
@@ -211,7 +211,7 @@ function nameOf(part: 'coordinator' | '', { devices, dimension, dropPercent }: C
 }
 
 /** @throws Error unless the sum is that of all who stayed, in every coordinate */
-function requireExact({ ids, sumOf }: Lab, leaving: ReadonlySet<DeviceId>, outcome: ServerOutcome): void {
+function requireExact({ ids, sumOf }: Lab, leaving: ReadonlySet<DeviceId>, outcome: CohortOutcome): void {
   if (outcome.kind !== 'committed') throw new Error(`the round was abandoned: ${outcome.reason} at ${outcome.turn}`);
   const stayed = ids.filter((id) => !leaving.has(id));
   if (new Set(outcome.survivors).size !== stayed.length) throw new Error('the survivors are not those who stayed');

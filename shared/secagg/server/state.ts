@@ -21,8 +21,10 @@ export type ServerSetup = {
   /** Public key that verifies credentials. */
   readonly enrolmentKey: Bytes;
   readonly invited: readonly DeviceId[];
-  /** The roster closes at so many valid advertisements, or at its deadline. */
+  /** The roster of a cohort closes at so many valid advertisements, or at its deadline. */
   readonly cohort: number;
+  /** G: how many cohorts the round wants. Where fewer devices come, fewer form. */
+  readonly cohorts: number;
   /** σ_c² for the parameters of the cohort that came together; 0n unless noise is distributed. */
   readonly noiseVariance: (parameters: Parameters) => bigint;
   /** Largest absolute value of one encoded coordinate before rounding and noise. */
@@ -53,7 +55,7 @@ export const abandonReasons = [
 ] as const;
 export type AbandonReason = (typeof abandonReasons)[number];
 
-/** What proves afterwards how the sum came about: no vectors, no shares. */
+/** What proves afterwards how a cohort's sum came about: no vectors, no shares. */
 export type RoundTranscript = {
   readonly planHash: Bytes;
   readonly header: Bytes;
@@ -73,7 +75,8 @@ type Account = {
   readonly named: readonly DeviceId[];
 };
 
-export type ServerOutcome = Account &
+/** How one cohort ended. Its account begins with its roster: all members were invited and have advertised. */
+export type CohortOutcome = Account &
   (
     | {
         readonly kind: 'committed';
@@ -83,6 +86,18 @@ export type ServerOutcome = Account &
         readonly parameters: Parameters;
         readonly transcript: RoundTranscript;
       }
+    | { readonly kind: 'abandoned'; readonly reason: AbandonReason; readonly turn: Turn }
+  );
+
+/** How the whole round ended, with the account of all its devices. */
+export type ServerOutcome = Account &
+  (
+    | {
+        readonly kind: 'formed';
+        /** By number of the cohort, at least one. */
+        readonly cohorts: readonly CohortOutcome[];
+      }
+    /** No cohort came together. */
     | { readonly kind: 'abandoned'; readonly reason: AbandonReason; readonly turn: Turn }
   );
 
@@ -153,7 +168,7 @@ export type Working = {
   readonly next: (round: Round, result: CryptoResult) => Step;
 };
 
-export type Ended = { readonly at: 'ended'; readonly outcome: ServerOutcome };
+export type Ended = { readonly at: 'ended'; readonly outcome: CohortOutcome };
 
 export type ServerState = { readonly round: Round; readonly phase: Gathering | Collecting | Working | Ended };
 export type Step = readonly [ServerState, readonly ServerEffect[]];
@@ -289,25 +304,37 @@ export function accuse(round: Round, places: Iterable<number>): Round {
 }
 
 export function abandon(round: Round, reason: AbandonReason): Step {
-  return end(round, { kind: 'abandoned', reason, turn: round.turn, ...accountOf(round) });
+  return end(round, { kind: 'abandoned', reason, turn: round.turn, ...cohortAccountOf(round) });
 }
 
-export function accountOf({ funnel, droppedByTurn, named }: Round): Account {
-  return { funnel, droppedByTurn, named };
+/** What the members' answers came to: a cohort invites nobody. */
+export function cohortAccountOf({ funnel, droppedByTurn, named }: Round): Account {
+  return {
+    funnel: { ...funnel, invited: funnel.advertised },
+    droppedByTurn: { ...droppedByTurn, advertise: 0 },
+    named,
+  };
 }
 
 /** Tells every device of the round how it ended. */
-export function end(round: Round, outcome: ServerOutcome): Step {
+export function end(round: Round, outcome: CohortOutcome): Step {
   const told = [...round.advertised.keys()].filter((device) => !round.withdrawn.has(device));
   const farewells = told.map(
     (device): ServerEffect => ({ do: 'send', to: device, message: farewell(outcome, device) }),
   );
   const ended = { ...round, members: undefined, answered: bytes(0) };
-  return [{ round: ended, phase: { at: 'ended', outcome } }, [...farewells, { do: 'finish', outcome }]];
+  const finish: ServerEffect = { do: 'finish', outcome: wholeOutcome(round, outcome) };
+  return [{ round: ended, phase: { at: 'ended', outcome } }, [...farewells, finish]];
+}
+
+function wholeOutcome({ members, turn, funnel, droppedByTurn, named }: Round, outcome: CohortOutcome): ServerOutcome {
+  const account = { funnel, droppedByTurn, named };
+  if (members || outcome.kind === 'committed') return { kind: 'formed', cohorts: [outcome], ...account };
+  return { kind: 'abandoned', reason: outcome.reason, turn, ...account };
 }
 
 /** Says also whether the device's own vector is in the sum. */
-export function farewell(outcome: ServerOutcome, device: DeviceId): DownMessage {
+export function farewell(outcome: CohortOutcome, device: DeviceId): DownMessage {
   if (outcome.kind === 'abandoned') return { name: 'outcome', body: encodeOutcome({ isCommitted: false }) };
   const { survivors } = outcome;
   const body = encodeOutcome({

@@ -12,7 +12,17 @@ import { unmaskJob } from '../masks.ts';
 import { memberAt } from '../roster.ts';
 import { dealtHash, type Reveal } from '../up-messages.ts';
 import { type Certified, indexIn, type Masking, type Survival } from './knowledge.ts';
-import { abandon, accountOf, accuse, compute, end, type Members, membersOf, type Round, type Step } from './state.ts';
+import {
+  abandon,
+  accuse,
+  cohortAccountOf,
+  compute,
+  end,
+  type Members,
+  membersOf,
+  type Round,
+  type Step,
+} from './state.ts';
 
 export type Revealed = {
   readonly masking: Masking;
@@ -190,6 +200,6 @@ function commit(round: Round, { masking, survival, certified }: Opening, sum: Ui
       survivors: certified.bitmap,
       committeeSignatures: certified.signatures,
     },
-    ...accountOf(round),
+    ...cohortAccountOf(round),
   });
 }
