@@ -142,7 +142,7 @@ describe('two survivor sets', () => {
     const coordinator = await LyingCoordinator.begin(lab, provider, [lab.ids[0]!]);
     await coordinator.play();
     await coordinator.showSurvivors(everyoneBut(victim));
-    await coordinator.certify(everyoneBut(victim));
+    await coordinator.certify({ survivors: everyoneBut(victim) });
     expect(await coordinator.leaks()).toEqual([]);
     const { secretsOf } = await coordinator.view.knowledge();
     expect(secretsOf(victim)).toEqual({ selfMask: true, maskKey: false });
@@ -222,7 +222,7 @@ describe('tags that are missing', () => {
     await coordinator.forwardShares();
     await coordinator.showMaskers();
     await coordinator.showSurvivors();
-    await coordinator.certify(undefined, (device) => device !== lab.ids[7]);
+    await coordinator.certify({ tagger: (device) => (device === lab.ids[7] ? undefined : device) });
     const { secretsOf } = await coordinator.view.knowledge();
     expect(secretsOf(lab.ids[7]!)).toEqual({ selfMask: false, maskKey: false });
     expect(secretsOf(lab.ids[6]!)).toEqual({ selfMask: true, maskKey: false });

@@ -13,14 +13,39 @@ import type { DownMessage } from '../secagg/messages.ts';
 import { assumedCorrupt } from '../secagg/parameters.ts';
 import { neighboursOf } from '../secagg/roster.ts';
 import { type Deal, dealtTo, decodeDeal, decodeMaskedInput, neighbourBitmap } from '../secagg/up-messages.ts';
-import { bitmapOf, cohortOf, forgeCertificate, identityOf, type SeenCohort, signWith } from './secagg-adversary.ts';
+import {
+  bitmapOf,
+  cohortOf,
+  type Forgery,
+  forgeCertificate,
+  identityOf,
+  type SeenCohort,
+  type SentTags,
+  signWith,
+} from './secagg-adversary.ts';
 import { AdversaryView, type BareSum } from './secagg-adversary-view.ts';
 import type { Lab } from './secagg-lab.ts';
-import { beginLockstep, playTurn, type Settled, sentBody, tell } from './secagg-lockstep.ts';
+import { beginLockstep, type Lockstep, playTurn, type Settled, sentBody, tell } from './secagg-lockstep.ts';
 
 type Places = ReadonlySet<number>;
 /** What one device is shown of a set; undefined: it is shown nothing. */
 export type Choice = (device: DeviceId, seen: SeenCohort) => Places | undefined;
+
+export type Certifying = {
+  /** U2; the one of R3 unless said. */
+  readonly survivors?: Choice;
+  /** Whose tags go as those of a device; its own unless said, and none where undefined. */
+  readonly tagger?: (device: DeviceId) => DeviceId | undefined;
+  /** What becomes of the signatures that fit. */
+  readonly forge?: (signatures: readonly CommitteeSignature[], seen: SeenCohort) => readonly CommitteeSignature[];
+};
+
+export type Play = {
+  readonly rosterFor?: (device: DeviceId) => DownMessage;
+  readonly maskers?: Choice;
+  readonly survivors?: Choice;
+  readonly forge?: NonNullable<Certifying['forge']>;
+};
 
 /** One device as the adversary handles it: what it was shown, and what it gave. */
 type Puppet = {
@@ -47,23 +72,39 @@ export class LyingCoordinator {
   /** What honest members of the committee have signed. */
   readonly #votes: (Sets & CommitteeSignature)[] = [];
 
-  private constructor(lab: Lab, provider: CryptoProvider, roster: DownMessage, puppets: Map<DeviceId, Puppet>) {
+  private constructor(
+    lab: Lab,
+    provider: CryptoProvider,
+    roster: DownMessage,
+    puppets: Map<DeviceId, Puppet>,
+    view: AdversaryView,
+  ) {
     this.lab = lab;
-    this.view = new AdversaryView(provider, lab.plan.dimension);
+    this.view = view;
     this.#provider = provider;
     this.#puppets = puppets;
     this.#roster = roster;
   }
 
-  /** Every device has advertised, and the devices named belong to the adversary. */
-  static async begin(lab: Lab, provider: CryptoProvider, corrupt: readonly DeviceId[] = []): Promise<LyingCoordinator> {
-    const begun = await beginLockstep(provider, lab);
+  /**
+   * Every device has advertised, and the devices named belong to the adversary.
+   *
+   * @param before a view of earlier rounds that goes on, and ciphers by which single devices begin
+   */
+  static async begin(
+    lab: Lab,
+    provider: CryptoProvider,
+    corrupt: readonly DeviceId[] = [],
+    before: { readonly view?: AdversaryView; readonly liars?: Lockstep['liars'] } = {},
+  ): Promise<LyingCoordinator> {
+    const { view = new AdversaryView(provider, lab.plan.dimension), liars } = before;
+    const begun = await beginLockstep(provider, lab, liars);
     const advertised = await playTurn(begun);
     const roster = advertised.sentDown.get(lab.ids[0]!)![0]!;
     const nothing = { seen: cohortOf(roster), maskers: new Set<number>(), survivors: undefined };
     const fresh = { ...nothing, deal: undefined, tags: undefined };
     const puppets = new Map([...begun.devices].map(([id, settled]) => [id, { ...fresh, settled }]));
-    const coordinator = new LyingCoordinator(lab, provider, roster, puppets);
+    const coordinator = new LyingCoordinator(lab, provider, roster, puppets, view);
     for (const id of corrupt) coordinator.#corruptDevice(id);
     return coordinator;
   }
@@ -75,9 +116,13 @@ export class LyingCoordinator {
     this.#corrupt.add(id);
   }
 
-  /** The roster that an honest coordinator would have sent. */
+  /** What an honest coordinator would have sent, as everybody sees it. */
   get honest(): SeenCohort {
     return cohortOf(this.#roster);
+  }
+
+  get honestRoster(): DownMessage {
+    return this.#roster;
   }
 
   /**
@@ -162,33 +207,29 @@ export class LyingCoordinator {
     }
   }
 
-  /**
-   * R4: certificates go down with every signature that fits them, shares come up.
-   *
-   * @param choose U2; the one of R3 unless said
-   * @param isTagged whose tags go with it; everybody's unless said
-   */
-  async certify(
-    choose: Choice = (id) => this.#puppets.get(id)!.survivors,
-    isTagged: (device: DeviceId) => boolean = () => true,
-  ): Promise<void> {
+  /** R4: certificates go down with every signature that fits them, shares come up. */
+  async certify({
+    survivors: choose = (id) => this.#puppets.get(id)!.survivors,
+    tagger = (id) => id,
+    forge = (signatures) => signatures,
+  }: Certifying = {}): Promise<void> {
     for (const [id, puppet] of this.#puppets) {
       const survivors = choose(id, puppet.seen);
       if (!survivors) continue;
       const { seen, maskers } = puppet;
-      const signatures = await this.#signaturesOver(setsOf(puppet, survivors), seen);
-      const forgery = { place: seen.placeOf(id), maskers, survivors, signatures, tags: this.#tags(seen, isTagged) };
+      const signatures = forge(await this.#signaturesOver(setsOf(puppet, survivors), seen), seen);
+      const forgery = { place: seen.placeOf(id), maskers, survivors, signatures, tags: this.#tags(seen, tagger) };
       this.#puppets.set(id, await this.#tell(id, puppet, forgeCertificate(seen, forgery)));
     }
   }
 
-  /** All turns with these sets. */
-  async play(sets: { readonly maskers?: Choice; readonly survivors?: Choice } = {}): Promise<void> {
-    await this.showRosters();
+  /** All turns with these rosters, sets and signatures. */
+  async play({ rosterFor, maskers, survivors, forge }: Play = {}): Promise<void> {
+    await this.showRosters(rosterFor);
     await this.forwardShares();
-    await this.showMaskers(sets.maskers);
-    await this.showSurvivors(sets.survivors);
-    await this.certify();
+    await this.showMaskers(maskers);
+    await this.showSurvivors(survivors);
+    await this.certify(forge && { forge });
   }
 
   async #tell(id: DeviceId, puppet: Puppet, message: DownMessage): Promise<Puppet> {
@@ -221,12 +262,16 @@ export class LyingCoordinator {
     return body && decodeMaskedInput(body, this.lab.plan.dimension, count).tags;
   }
 
-  /** The tags that were sent in one ctx, by place; zeros stand for those that are left out. */
-  #tags({ cohort }: SeenCohort, isTagged: (device: DeviceId) => boolean) {
-    const sent = [...this.#puppets].filter(
-      ([id, { tags, seen }]) => tags && isTagged(id) && equal(seen.cohort.ctx, cohort.ctx),
-    );
-    return new Map(sent.map(([id, { seen, tags, maskers }]) => [seen.placeOf(id), { tags: tags!, maskers }]));
+  /** The tags that were sent in one ctx, by the place for which they are given out; zeros stand for those left out. */
+  #tags({ cohort, placeOf }: SeenCohort, tagger: NonNullable<Certifying['tagger']>): Forgery['tags'] {
+    const given = new Map<number, SentTags>();
+    for (const id of this.#puppets.keys()) {
+      const from = tagger(id);
+      const sender = from && this.#puppets.get(from);
+      if (!sender?.tags || !equal(sender.seen.cohort.ctx, cohort.ctx)) continue;
+      given.set(placeOf(id), { tags: sender.tags, maskers: sender.maskers, sender: placeOf(from!) });
+    }
+    return given;
   }
 
   async #signaturesOver({ ctx, h1, h2 }: Sets, { placeOf }: SeenCohort): Promise<readonly CommitteeSignature[]> {

@@ -122,10 +122,12 @@ export class AdversaryView {
         seen.cohort.members.map(({ leaf }) => [deviceIdFromBytes(leaf.deviceId), leaf] as const),
       ),
     );
+    const isOpen = (advertised: Bytes | undefined) => advertised !== undefined && secrets.has(hex(advertised));
     return {
+      // Where nobody has dealt there are no shares, so nothing of anybody's can be open.
       secretsOf: (device) => ({
-        selfMask: secrets.has(hex(leaves.get(device)!.commitment)),
-        maskKey: secrets.has(hex(leaves.get(device)!.maskKey)),
+        selfMask: isOpen(leaves.get(device)?.commitment),
+        maskKey: isOpen(leaves.get(device)?.maskKey),
       }),
       sums: await Promise.all(sums),
       reused: reusedMasks(honest),

@@ -71,8 +71,16 @@ export type Forgery = {
   readonly maskers: ReadonlySet<number>;
   readonly survivors: ReadonlySet<number>;
   readonly signatures: readonly CommitteeSignature[];
-  /** The masked inputs' tags by sender's place, and the U1 under which each was sent. */
-  readonly tags: ReadonlyMap<number, { readonly tags: Bytes; readonly maskers: ReadonlySet<number> }>;
+  /** By place: the masked input whose tags are given out as those of this place. */
+  readonly tags: ReadonlyMap<number, SentTags>;
+};
+
+/** Tags as one masked input carried them, with the U1 under which it was sent. */
+export type SentTags = {
+  readonly tags: Bytes;
+  readonly maskers: ReadonlySet<number>;
+  /** Who made them, if not the place under which they are given out. */
+  readonly sender?: number;
 };
 
 /** A certificate for one place, from whatever the adversary has. */
@@ -88,13 +96,8 @@ export function forgeCertificate(seen: SeenCohort, forgery: Forgery): DownMessag
   return { name: 'certificate', body };
 }
 
-function tagFor(
-  { cohort }: SeenCohort,
-  sent: { readonly tags: Bytes; readonly maskers: ReadonlySet<number> } | undefined,
-  from: number,
-  to: number,
-): Bytes {
-  const masking = neighboursOf(cohort, from).filter((other) => sent?.maskers.has(other));
+function tagFor({ cohort }: SeenCohort, sent: SentTags | undefined, from: number, to: number): Bytes {
+  const masking = neighboursOf(cohort, sent?.sender ?? from).filter((other) => sent?.maskers.has(other));
   const index = masking.indexOf(to);
   if (!sent || index < 0) return new Uint8Array(viewTagBytes);
   return sent.tags.slice(viewTagBytes * index, viewTagBytes * (index + 1));

@@ -23,6 +23,7 @@ const secagg = (file: string) => `shared/secagg/${file}`;
 const edit = (file: string, replace: string, by = ''): Edit => ({ file, replace, by });
 const test = (file: string, name: string) => ({ file, name });
 const survivors = (name: string) => test(secagg('survivor-attacks.test.ts'), name);
+const forgeries = (name: string) => test(secagg('forgery-attacks.test.ts'), name);
 const rosters = (name: string) => test(secagg('roster-attacks.test.ts'), name);
 const attacks = (name: string) => test(secagg('attacks.test.ts'), name);
 const server = (name: string) => test(secagg('server.test.ts'), name);
@@ -62,7 +63,11 @@ export const mutations: readonly Mutation[] = [
     attack: 'tags that are swapped or missing',
     defence: 'view tags',
     edits: [edit(secagg('client/unmask.ts'), "if (!equal(tag, expected)) return { about: 'false-tag' };")],
-    tests: [attacks('with the tags of two devices exchanged'), survivors('open nobody, and the holder says so')],
+    tests: [
+      attacks('with the tags of two devices exchanged'),
+      survivors('open nobody, and the holder says so'),
+      forgeries('open neither of the two, and so no sum'),
+    ],
   },
   {
     attack: 'a second U1 for one device',
@@ -140,7 +145,12 @@ export const mutations: readonly Mutation[] = [
     attack: 'forged committee signatures',
     defence: 'each signature is verified over the very sets',
     edits: [edit(secagg('client/unmask.ts'), 'good.has(signed) && (good', 'votes.length > 0 && (good')],
-    tests: [attacks('a forged signature among T'), attacks('one signature under another place')],
+    tests: [
+      attacks('a forged signature among T'),
+      attacks('one signature under another place'),
+      forgeries('forged in the name of others'),
+      forgeries('given out under other places'),
+    ],
   },
   {
     attack: 'duplicated committee signatures',
@@ -151,7 +161,7 @@ export const mutations: readonly Mutation[] = [
         "if (!isAscending(signatures)) throw reader.malformed('its signatures are not in order of distinct places');",
       ),
     ],
-    tests: [attacks('one place twice')],
+    tests: [attacks('one place twice'), forgeries('counted twice')],
   },
   {
     attack: 'two headers on one roster',
@@ -169,7 +179,11 @@ export const mutations: readonly Mutation[] = [
     attack: 'two headers on one roster, and on overlapping ones: skM opened under one, used under the other',
     defence: 'at R2 every masking neighbour is shown to be in this ctx',
     edits: [ignoreDealEvidence],
-    tests: [attacks('give no masked input'), rosters('with the keys of one what was masked under the other')],
+    tests: [
+      attacks('give no masked input'),
+      forgeries('give no vector under either'),
+      rosters('with the keys of one what was masked under the other'),
+    ],
   },
   {
     attack: 'one device shown another model',
@@ -193,7 +207,11 @@ export const mutations: readonly Mutation[] = [
     attack: 'an invented device, or one with another leaf',
     defence: 'signatures and credentials of all neighbours are verified before R1a',
     edits: [ignoreRosterSignatures],
-    tests: [attacks('a leaf that its device did not sign'), attacks('a credential of another day')],
+    tests: [
+      attacks('a leaf that its device did not sign'),
+      attacks('a credential of another day'),
+      forgeries('gets no share of the only real device in it'),
+    ],
   },
   {
     attack: 'a roster of which the coordinator shows a part or another order',
@@ -223,13 +241,22 @@ export const mutations: readonly Mutation[] = [
     attack: 'duplicate keys',
     defence: 'all keys of a roster differ',
     edits: [edit(secagg('roster.ts'), 'areDistinct(leaves.flatMap((leaf) => [leaf.channelKey, leaf.maskKey])) &&')],
-    tests: [attacks('one mask key twice'), attacks('one channel key twice')],
+    tests: [
+      attacks('one mask key twice'),
+      attacks('one channel key twice'),
+      forgeries('the mask key of another'),
+      forgeries('the channel key of another'),
+    ],
   },
   {
     attack: 'small-order keys, ids of one’s own choice',
     defence: 'one strict rule before any provider',
     edits: [edit(secagg('roster.ts'), 'areSoundLeaves(leaves, task) &&')],
-    tests: [attacks('a small-order mask key'), attacks('an id of its own choice')],
+    tests: [
+      attacks('a small-order mask key'),
+      attacks('an id of its own choice'),
+      forgeries('a mask key of small order'),
+    ],
   },
   {
     attack: 'S + L signatures',
@@ -251,13 +278,16 @@ export const mutations: readonly Mutation[] = [
       attacks('t within the reach of the corrupt'),
       attacks('fewer neighbours'),
       attacks('a committee that two sets could win'),
+      forgeries('t = 1'),
+      forgeries('T = 5'),
+      forgeries('four neighbours'),
     ],
   },
   {
     attack: 'a header with too small a minSurvivors',
     defence: 'minSurvivors ≥ n − D',
     edits: [edit(secagg('inspect.ts'), "if (!hasSurvivors(header, plan)) return 'survivors-too-few';")],
-    tests: [attacks('fewer survivors')],
+    tests: [attacks('fewer survivors'), forgeries('minSurvivors = 2')],
   },
   {
     attack: 'fewer honest devices than the device insists on',
