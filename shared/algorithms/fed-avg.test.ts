@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { chooseEncoding } from '../encoding/grid.ts';
 import type { Aggregate, Vectors } from '../encoding/layout.ts';
+import { mergeCohorts } from '../encoding/merge.ts';
 import { decode, encode } from '../encoding/pipeline.ts';
 import { shuffledBatches } from '../models/batches.ts';
 import { predict, sigmoid } from '../models/predict.ts';
@@ -186,7 +187,7 @@ describe('what one device gives', () => {
 
   it('has no weight to tell when all devices count the same', async () => {
     const uniform = { ...broadcast, weighting: 'uniform' } as const;
-    expect(fedAvg.layout(uniform)).toEqual([{ name: 'update', length: 6, clipNorm: 2 }]);
+    expect(fedAvg.layout(uniform)).toMatchObject([{ name: 'update', length: 6, clipNorm: 2 }]);
     const [one, many] = [
       await fedAvg.contribute(uniform, rows.slice(0, 1), tools(1)),
       await fedAvg.contribute({ ...broadcast, maxRows: 1 }, rows.slice(0, 1), tools(1)),
@@ -212,6 +213,25 @@ describe('the coordinator’s step', () => {
   it('keeps the model when nobody had a row', () => {
     const state = fedAvg.init(config({ parameters: floats(1, 2, 3, 4, 5, 6) }), seededRandom(0));
     expect(fedAvg.update(state, aggregate(0, 0))).toEqual({ ...state, round: 1 });
+  });
+
+  it.each(['rows', 'uniform'] as const)('is that of the median cohort, where five are merged so: %s', async (by) => {
+    const state = fedAvg.init(config({ weighting: by }), seededRandom(0));
+    const broadcast = fedAvg.publish(state);
+    const encoding = chooseEncoding(fedAvg.layout(broadcast), { mechanism: 'none', maxDevices: 10 });
+    // Cohorts of two devices that agree with each other, and one that is far off.
+    const cohorts = [0.1, 0.2, 0.3, 0.4, 2].map((move, i) => {
+      const weight = by === 'rows' ? (i + 1) / 5 : 1;
+      const update = new Float32Array(6).fill((weight * move) / Math.sqrt(6));
+      const sum = new Uint32Array(encoding.dimension);
+      const vectors = { update, weight: Float32Array.from(by === 'rows' ? [weight] : []) };
+      for (const device of [1, 2])
+        addModulo(sum, encode(vectors, encoding, { random: seededRandom(device), noiseVariance: 0n }));
+      return { sum, contributors: 2, noiseVariance: 0n };
+    });
+    const after = fedAvg.update(state, mergeCohorts(cohorts, encoding, { rule: 'median' }));
+    const steps = after.parameters.map((value, i) => value - state.parameters[i]!);
+    expect(Math.hypot(...steps)).toBeCloseTo(0.3, 4);
   });
 });
 

@@ -82,7 +82,11 @@ export const fedAvg = defineAlgorithm<FedAvgConfig, FedAvgState, FedAvgBroadcast
 
   layout({ spec, clipNorm, weighting }) {
     const update = { name: 'update', length: parameterCount(spec), clipNorm } as const;
-    return weighting === 'rows' ? [update, { name: 'weight', length: 1, clipNorm: 1 }] : [update];
+    if (weighting === 'uniform') return [{ ...update, meanOver: 'contributors' }];
+    return [
+      { ...update, meanOver: { segment: 'weight' } },
+      { name: 'weight', length: 1, clipNorm: 1, meanOver: 'contributors' },
+    ];
   },
 
   async contribute(broadcast, examples, tools) {

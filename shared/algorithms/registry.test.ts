@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { canMerge } from '../encoding/merge.ts';
 import { seededRandom } from '../testing/seeded-random.ts';
 import { type AnyAlgorithm, type ClientTools, toJson } from './algorithm.ts';
 import { fedAvg } from './fed-avg.ts';
@@ -19,20 +20,29 @@ it('an algorithm that a device does not have is not there', () => {
   expect(builtIn.get('fed-avg/2')).toBeUndefined();
 });
 
+const spec = { family: 'linear', inputs: 2, outputs: 1, output: 'sigmoid' };
+const configs: Record<string, unknown> = {
+  'moments/1': { bounds: { lower: [0, 0], upper: [1, 1] } },
+  'fed-avg/1': {
+    spec,
+    server: { optimizer: 'momentum', learningRate: 1 },
+    client: { learningRate: 0.5 },
+    clipNorm: 1,
+    rounds: 1,
+  },
+  'evaluation/1': { spec, parameters: 'AAAAAAAAAAAAAAAA' },
+};
+
 it('a shell runs every algorithm without knowing its types, with JSON between all its parts', async () => {
-  const spec = { family: 'linear', inputs: 2, outputs: 1, output: 'sigmoid' };
-  const configs: Record<string, unknown> = {
-    'moments/1': { bounds: { lower: [0, 0], upper: [1, 1] } },
-    'fed-avg/1': {
-      spec,
-      server: { optimizer: 'momentum', learningRate: 1 },
-      client: { learningRate: 0.5 },
-      clipNorm: 1,
-      rounds: 1,
-    },
-    'evaluation/1': { spec, parameters: 'AAAAAAAAAAAAAAAA' },
-  };
   for (const [name, algorithm] of builtIn) expect(await runOnce(algorithm, configs[name]), name).toBe(true);
+});
+
+it('only what is a mean can be merged robustly: counts can but be added up', () => {
+  const isMean = [...builtIn].map(([name, algorithm]) => {
+    const state = algorithm.init(algorithm.config.parse(configs[name]), seededRandom(0));
+    return [name, canMerge(algorithm.layout(algorithm.publish(state)), { rule: 'median' })];
+  });
+  expect(Object.fromEntries(isMean)).toEqual({ 'moments/1': false, 'fed-avg/1': true, 'evaluation/1': false });
 });
 
 const tools: ClientTools = {

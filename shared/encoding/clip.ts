@@ -29,9 +29,9 @@ export function stepsPerUnit(segment: Segment<string>, { inverseGrid }: Pick<Enc
   return segmentSteps(segment, inverseGrid) / segment.clipNorm;
 }
 
-/** Cuts a sum in grid steps into segments and returns each to its own unit. */
+/** Cuts a sum of whole grid steps into segments and returns each to its own unit. */
 export function unscale<Name extends string>(
-  steps: Int32Array,
+  steps: Float64Array,
   encoding: Encoding<Name>,
 ): Readonly<Record<Name, Float64Array>> {
   let offset = 0;

@@ -14,6 +14,15 @@ export {
   sumsFit,
 } from './grid.ts';
 export { type Aggregate, dimension, type Layout, type Segment, type Vectors } from './layout.ts';
-export { decode, type EncodeOptions, encode, isPlausible, type SumOf } from './pipeline.ts';
+export { canMerge, cutOf, leastCohorts, type MergeRule, mergeCohorts } from './merge.ts';
+export {
+  type CohortSum,
+  decode,
+  decodeTogether,
+  type EncodeOptions,
+  encode,
+  isPlausible,
+  type SumOf,
+} from './pipeline.ts';
 export { squaredNorm } from './quantize.ts';
 export type { NoiseSampler, Rounding } from './stage.ts';

@@ -8,6 +8,12 @@ export interface Segment<Name extends string> {
   readonly clipNorm: number;
   /** Share of the noise budget: the segment's norm after scaling; 1 unless said. Sensitivity is √Σ weight². */
   readonly weight?: number;
+  /**
+   * Which mean the algorithm takes of the sum: over all contributors, or over what another segment of one number sums up,
+   * and then no device's quotient is longer than the clip norm. Only means can be compared between cohorts; a segment
+   * that does not say so, such as a count, can only be added up.
+   */
+  readonly meanOver?: 'contributors' | { readonly segment: Name };
 }
 
 export type Layout<Name extends string> = readonly Segment<Name>[];

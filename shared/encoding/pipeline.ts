@@ -45,21 +45,43 @@ export type SumOf = {
   readonly centralVariance?: bigint;
 };
 
+/** A cohort's sum as words mod 2^32, and what is in it. */
+export type CohortSum = SumOf & { readonly sum: Uint32Array };
+
 /**
  * The way back, for a sum: words mod 2^32 → signed grid steps → each segment's own unit.
  *
  * @throws invariant if the sum has not the encoding's dimension
  */
 export function decode<Name extends string>(sum: Uint32Array, encoding: Encoding<Name>, of: SumOf): Aggregate<Name> {
-  invariant(sum.length === encoding.dimension, 'a sum has the dimension of its encoding');
-  const deviation = noiseStdOf(of);
+  return decodeTogether([{ sum, ...of }], encoding);
+}
+
+/**
+ * Several cohorts' sums as one. They are added as whole numbers wider than 32 bits, so the outcome is what one large cohort
+ * would have given, to the last digit.
+ *
+ * @throws invariant if a sum has not the encoding's dimension
+ */
+export function decodeTogether<Name extends string>(
+  cohorts: readonly CohortSum[],
+  encoding: Encoding<Name>,
+): Aggregate<Name> {
+  const steps = new Float64Array(encoding.dimension);
+  for (const { sum } of cohorts) addSigned(steps, sum);
+  const deviation = Math.sqrt(total(cohorts, varianceOf));
   const noiseStd = encoding.layout.map((segment) => [segment.name, deviation / stepsPerUnit(segment, encoding)]);
   return {
-    sums: unscale(new Int32Array(sum), encoding),
-    contributors: of.contributors,
+    sums: unscale(steps, encoding),
+    contributors: total(cohorts, ({ contributors }) => contributors),
     // fromEntries forgets the key type; the keys are the layout's names.
     noiseStd: Object.fromEntries(noiseStd) as Record<Name, number>,
   };
+}
+
+function addSigned(steps: Float64Array, words: Uint32Array): void {
+  invariant(words.length === steps.length, 'a sum has the dimension of its encoding');
+  for (let i = 0; i < words.length; i++) steps[i] = steps[i]! + (words[i]! | 0);
 }
 
 /**
@@ -72,6 +94,15 @@ export function isPlausible(sum: Uint32Array, { amplitude }: { readonly amplitud
 }
 
 /** In grid steps. */
-function noiseStdOf({ contributors, noiseVariance, centralVariance = 0n }: SumOf): number {
-  return Math.sqrt(contributors * Number(noiseVariance) + Number(centralVariance));
+function noiseStdOf(of: SumOf): number {
+  return Math.sqrt(varianceOf(of));
+}
+
+/** In grid steps squared. */
+function varianceOf({ contributors, noiseVariance, centralVariance = 0n }: SumOf): number {
+  return contributors * Number(noiseVariance) + Number(centralVariance);
+}
+
+function total<Item>(items: readonly Item[], of: (item: Item) => number): number {
+  return items.reduce((sum, item) => sum + of(item), 0);
 }

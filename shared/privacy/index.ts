@@ -6,6 +6,7 @@ export { chargeOf, convolutionExcess, devicesVariance, type NoiseMultiplier, typ
 export { drawDiscreteGaussian, greatestVariance, sampleDiscreteGaussian } from './discrete-gaussian.ts';
 export { add, type Fraction, fractionOf, isMore, toNumber, zero } from './fraction.ts';
 export { gaussianDelta, gaussianEpsilon } from './gaussian.ts';
+export { mergingFactor, trimmedMeanStd } from './merging.ts';
 export { erf, erfc, erfcx, logErfc, normalBetween, normalCdf } from './normal.ts';
 export { type PldOptions, pldEpsilon } from './pld.ts';
 export {
