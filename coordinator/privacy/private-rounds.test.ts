@@ -294,36 +294,68 @@ describe('the receipts behind a round', () => {
 });
 
 describe('consent withdrawn between two turns', () => {
+  /** Six devices, of whom one says its word about consent while another keeps everybody waiting with its `turn`. */
+  async function roundInWhich(
+    seed: string,
+    turn: string,
+    say: (choir: Choir, person: ScriptedDevice) => Promise<void>,
+  ) {
+    const choir = await openChoir({ seed });
+    const { cohort } = learningTask();
+    const task = await choir.coordinator.tasks.create(learningTask({ cohort: { ...cohort, size: 6, minSize: 5 } }));
+    // Before the first turn it is the person's own message that waits.
+    const isOwn = turn === 'plan';
+    let word: Promise<void> | undefined;
+    const onSend = (device: ScriptedDevice, name: string) => {
+      if (name !== (isOwn ? 'advertise' : turn) || word !== undefined) return true;
+      choir.clock.wakeAt(choir.clock.now() + 1000, () => {
+        word = say(choir, person).then(() => void device.resendLast());
+      });
+      return false;
+    };
+    const person: ScriptedDevice = await choir.join(task, isOwn ? { onSend } : {});
+    await choir.join(task, isOwn ? {} : { onSend });
+    await joinMany(choir, task, 4);
+    await choir.untilRounds(task, 1);
+    const [round] = (await choir.coordinator.rounds.page(task.id, firstPage)).items;
+    const transcript = await choir.coordinator.rounds.transcript(round!.id);
+    return { choir, task, person, round, isIncluded: transcript.survivors.includes(person.id) };
+  }
+
+  const sayReceipt =
+    (...receipt: Parameters<ScriptedDevice['receipt']>) =>
+    async ({ coordinator }: Choir, person: ScriptedDevice) => {
+      const [task] = await coordinator.tasks.all();
+      await coordinator.consents.record({
+        device: person.id,
+        task: task!.id,
+        receipt: await person.receipt(...receipt),
+      });
+    };
+
   it.each([
+    ['plan', false],
     ['advertise', false],
     ['deal', false],
     ['acknowledge', false],
     ['masked-input', false],
     ['certify', true],
   ] as const)('after %s leaves the device in the sum: %s', async (turn, isIncluded) => {
-    const choir = await openChoir({ seed: `withdraws after ${turn}` });
-    const { cohort } = learningTask();
-    const task = await choir.coordinator.tasks.create(learningTask({ cohort: { ...cohort, size: 6, minSize: 5 } }));
-    const person = await choir.join(task);
-    let withdrawal: Promise<void> | undefined;
-    const withdraw = async () => {
-      const receipt = await person.receipt('withdrawn');
-      await choir.coordinator.consents.record({ device: person.id, task: task.id, receipt });
-    };
-    // Somebody who answers late keeps the turn open until the withdrawal is durable.
-    const onSend = (device: ScriptedDevice, name: string) => {
-      if (name !== turn || withdrawal !== undefined) return true;
-      choir.clock.wakeAt(choir.clock.now() + 1000, () => {
-        withdrawal = withdraw().then(() => void device.resendLast());
-      });
-      return false;
-    };
-    await choir.join(task, { onSend });
-    await joinMany(choir, task, 4);
-    await choir.untilRounds(task, 1);
-    const [round] = (await choir.coordinator.rounds.page(task.id, firstPage)).items;
-    expect(person.sent).toContain(turn);
+    const { person, round, ...seen } = await roundInWhich(`withdraws after ${turn}`, turn, sayReceipt('withdrawn'));
+    expect([...person.received.map(({ name }) => name), ...person.sent]).toContain(turn);
     expect(round).toMatchObject({ state: 'committed', contributors: isIncluded ? 6 : 5 });
-    expect((await choir.coordinator.rounds.transcript(round!.id)).survivors.includes(person.id)).toBe(isIncluded);
+    expect(seen.isIncluded).toBe(isIncluded);
+  });
+
+  it.each([
+    'plan',
+    'deal',
+    'masked-input',
+  ])('or given to another text, after %s, takes the device out of the sum', async (turn) => {
+    const another = sayReceipt('granted', { sha256: '0'.repeat(64) });
+    const { person, round, isIncluded } = await roundInWhich(`other text after ${turn}`, turn, another);
+    expect(round).toMatchObject({ state: 'committed', contributors: 5 });
+    expect(isIncluded).toBe(false);
+    expect(await person.checkIn()).toMatchObject({ ok: false, code: 'policy-superseded' });
   });
 });
