@@ -11,7 +11,10 @@ import type { RoundOutcome } from './session/session.ts';
 export type ConsentStates = Readonly<Record<Purpose, ConsentState>>;
 
 export type ChoraleNotices = {
-  /** Once: what the device knew is loaded, and the coordinator has been asked, if the client starts by itself. */
+  /**
+   * Once: what the device knew is loaded, and the coordinator has been asked, if the client starts by itself. It need not
+   * have answered: scores come from the device, with or without it (`isReachable`).
+   */
   ready: undefined;
   /** A round of secure aggregation is over for this device. */
   round: { readonly task: TaskId; readonly name: string; readonly round: string; readonly outcome: RoundOutcome };
@@ -61,8 +64,10 @@ export interface Chorale {
   /** @param task its id or its name */
   score(task: string): Score;
 
-  /** @returns whether the client became ready in time; never rejects */
+  /** @returns whether the client became ready in time, as the notice `ready` means it; never rejects */
   ready(options?: { readonly timeoutMs?: number }): Promise<boolean>;
+  /** Whether the coordinator answered as it should when it was last asked what there is; false before that. */
+  readonly isReachable: boolean;
   on<Name extends keyof ChoraleNotices>(name: Name, listener: Listener<ChoraleNotices[Name]>): Unsubscribe;
   /** Looks now for tasks to join and models to fetch. */
   refresh(): Promise<void>;
@@ -76,6 +81,6 @@ export interface Chorale {
     report(): Promise<PrivacyReport>;
   };
 
-  /** Leaves rounds, finishes writes, closes the store. */
+  /** Leaves rounds, finishes writes, closes the store. Afterwards no listener is called any more. */
   close(): Promise<void>;
 }

@@ -311,6 +311,64 @@ describe('consent', () => {
   });
 });
 
+describe('a task', () => {
+  it.each([
+    ['source', { examples: { source: 'letters/1' } }],
+    ['algorithm', { algorithm: 'alchemy/1' }],
+  ])('whose %s this device does not have is none of its business: it does not even enrol', async (_, change) => {
+    const on = await stage();
+    const strange = on.coordinator.addTask({ name: 'strange' });
+    on.coordinator.changeTask(strange, change);
+    const known = on.coordinator.addTask({ name: 'known' });
+    const { chorale, errors } = singer(on, 'a');
+    await chorale.consent.grant(['training']);
+    await chorale.refresh();
+    await settled(on);
+    const { identities } = await chorale.privacy.export();
+    expect(identities.map(({ task }) => task)).toEqual([known]);
+    expect(on.coordinator.requests.filter(({ path }) => path === '/api/v1/devices')).toHaveLength(1);
+    expect(errors).toEqual([]);
+  });
+});
+
+describe('a client that is closed', () => {
+  it('says nothing more, whatever was still under way', async () => {
+    const on = await stage();
+    on.coordinator.addTask();
+    let answer: (reason: Error) => void = () => {};
+    const fetch = () =>
+      new Promise<Response>((_, reject) => {
+        answer = reject;
+      });
+    const { chorale, errors } = singer(on, 'a', { training: { autoStart: true }, ports: { fetch } });
+    const told: string[] = [];
+    for (const name of ['ready', 'consent', 'round', 'model', 'error'] as const)
+      chorale.on(name, () => told.push(name));
+    await chorale.consent.grant(['training']);
+    await settled(on);
+    told.length = 0;
+    const refreshed = chorale.refresh();
+    await chorale.close();
+    answer(new TypeError('network'));
+    await on.clock.run(refreshed);
+    await on.clock.advance(3_600_000);
+    expect(errors).toEqual([]);
+    expect(told).toEqual([]);
+  });
+
+  it('still says what it could not write', async () => {
+    const on = await stage();
+    let isGone = false;
+    const { chorale, errors } = singer(on, 'a', { ports: { store: memoryStore({ refuses: () => isGone }) } });
+    await chorale.consent.grant(['training']);
+    await settled(on);
+    isGone = true;
+    chorale.track('pair', { a: 1, b: 2 });
+    await chorale.close();
+    expect(errors.map(({ code }) => code)).toEqual(['store-unavailable']);
+  });
+});
+
 describe('a score', () => {
   const scored = async (on: Hall, options: Partial<ChoraleOptions> = {}): Promise<Singer & { name: string }> => {
     const task = on.coordinator.addTask({ name: 'purchase-7d' });
@@ -594,6 +652,22 @@ describe('readiness', () => {
     expect(await on.clock.run(quick.chorale.ready())).toBe(true);
     expect(await on.clock.run(quick.chorale.ready())).toBe(true);
     expect(told).toBe(1);
+  });
+
+  it('does not wait for a coordinator that is away: what is here is ready, and whether it answered is said apart', async () => {
+    const on = await stage();
+    on.coordinator.isReachable = false;
+    const { chorale, errors } = singer(on, 'a', { training: { autoStart: true } });
+    expect(chorale.isReachable).toBe(false);
+    expect(await on.clock.run(chorale.ready())).toBe(true);
+    expect(chorale.isReachable).toBe(false);
+    expect(errors.map(({ code }) => code)).toContain('store-unavailable');
+    on.coordinator.isReachable = true;
+    await on.clock.run(chorale.refresh());
+    expect(chorale.isReachable).toBe(true);
+    on.coordinator.isReachable = false;
+    await on.clock.run(chorale.refresh());
+    expect(chorale.isReachable).toBe(false);
   });
 
   it('of a client without storage starts nothing: a server that draws pages is no device', async () => {

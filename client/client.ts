@@ -51,6 +51,7 @@ class Client implements Chorale {
   #cancelRefresh: () => void = () => {};
   #cancelExpiry: () => void = () => {};
   #isClosed = false;
+  #isReachable = false;
 
   constructor(options: ParsedOptions, ports: Ports) {
     const { clock, random } = ports;
@@ -176,6 +177,10 @@ class Client implements Chorale {
     return Promise.race([started, late]).finally(() => cancel());
   }
 
+  get isReachable(): boolean {
+    return this.#isReachable;
+  }
+
   on<Name extends keyof ChoraleNotices>(name: Name, listener: Listener<ChoraleNotices[Name]>) {
     return this.#announcer.on(name, listener);
   }
@@ -195,6 +200,8 @@ class Client implements Chorale {
       await this.#log.flush();
       if (this.#ports.ownsStore) await (await this.#store)?.close();
     });
+    // What was still under way finds everything gone: that is no news.
+    this.#announcer.close();
   }
 
   // What the person may ask for
@@ -301,7 +308,14 @@ class Client implements Chorale {
     if (this.#isClosed) return;
     this.#scheduleRefresh(this.#options.limits.refreshSeconds * 1000);
     await this.#attempt(() => this.#book.settle());
-    await (await this.#reach()).refresh();
+    const contact = await this.#reach();
+    this.#isReachable = await contact.refresh().then(
+      () => true,
+      (error: unknown) => {
+        this.#fail(error);
+        return false;
+      },
+    );
   }
 
   #scheduleRefresh(afterMs: number): void {

@@ -7,6 +7,7 @@ export type Listener<Notice> = (notice: Notice) => void;
 /** Typed listeners by name. A listener that throws harms neither the others nor the caller. */
 export class Announcer<Names extends { error: ChoraleError }> {
   readonly #listeners = new Map<keyof Names, Set<(notice: never) => void>>();
+  #isClosed = false;
 
   on<Name extends keyof Names>(name: Name, listener: Listener<Names[Name]>): Unsubscribe {
     const listeners = this.#listeners.get(name) ?? new Set();
@@ -15,6 +16,7 @@ export class Announcer<Names extends { error: ChoraleError }> {
   }
 
   announce<Name extends keyof Names>(name: Name, notice: Names[Name]): void {
+    if (this.#isClosed) return;
     for (const listener of [...(this.#listeners.get(name) ?? [])]) {
       try {
         (listener as Listener<Names[Name]>)(notice);
@@ -22,5 +24,11 @@ export class Announcer<Names extends { error: ChoraleError }> {
         // The app's own defect: it must not stop a round or a page.
       }
     }
+  }
+
+  /** Nobody is told anything from now on. */
+  close(): void {
+    this.#isClosed = true;
+    this.#listeners.clear();
   }
 }

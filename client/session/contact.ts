@@ -41,9 +41,10 @@ export class Contact {
   readonly #participation: Participation;
 
   constructor(parts: ContactParts) {
-    const { options, ports, store, book, announcer, onError } = parts;
+    const { options, ports, store, book, sources, announcer, onError } = parts;
     const { clock, random, crypto, transport } = ports;
     const { host, clientKey, rootKey, limits } = options;
+    const algorithms = registryOf(...builtIn.values(), ...options.algorithms);
     const http = createHttp({ host, clientKey, fetch: ports.fetch, timeoutMs: limits.timeoutMs });
     this.#parts = parts;
     this.#membership = { store, http, clock, random, crypto, outbox: new Outbox(store, http) };
@@ -53,7 +54,8 @@ export class Contact {
       rootKey,
       consent: book,
       transport,
-      round: { ...this.#roundPorts(http), onError },
+      canAnswer: ({ examples, algorithm }) => sources.has(examples.source) && algorithms.has(algorithm),
+      round: { ...this.#roundPorts(http), algorithms, onError },
       onRound: ({ id, name }, round, outcome) =>
         announcer.announce('round', { task: id, name, round: round.toString(), outcome }),
       onStop: (task, reason) => this.#afterStop(task, reason),
@@ -102,11 +104,10 @@ export class Contact {
     }
   }
 
-  #roundPorts(http: Http): Omit<RoundPorts, 'clock' | 'crypto' | 'ledger' | 'onError'> {
+  #roundPorts(http: Http): Omit<RoundPorts, 'clock' | 'crypto' | 'ledger' | 'algorithms' | 'onError'> {
     const { options, ports, book, log, sources } = this.#parts;
-    const { floors, limits, algorithms, training } = options;
+    const { floors, limits, training } = options;
     return {
-      algorithms: registryOf(...builtIn.values(), ...algorithms),
       trainer: ports.trainer,
       floors,
       limits: { ...limits, taskWindowMs: limits.taskWindowSeconds * 1000 },

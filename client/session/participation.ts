@@ -43,6 +43,8 @@ export type ParticipationPorts = MembershipPorts & {
   readonly rootKey: Membership['rootKey'];
   readonly consent: ConsentBook;
   readonly transport: (handshake: Handshake) => Transport | Promise<Transport>;
+  /** Whether this device has what a task asks for: one that would decline every round does not even enrol. */
+  readonly canAnswer: (task: TaskView) => boolean;
   readonly round: Omit<RoundPorts, 'clock' | 'crypto' | 'ledger'>;
   readonly onRound: (task: TaskView, round: bigint, outcome: RoundOutcome) => void;
   readonly onStop: (task: TaskView, reason: StopReason) => void;
@@ -77,10 +79,10 @@ export class Participation {
     return { keys, tasks };
   }
 
-  /** Joins every running task whose purpose is granted. Refusals of one task do not touch the others. */
+  /** Joins every running task that this device can work for and whose purpose is granted. Refusals of one task do not touch the others. */
   async join({ keys, tasks }: Offering): Promise<void> {
     for (const task of tasks) {
-      if (task.state !== 'running' || this.#sessions.has(task.id)) continue;
+      if (task.state !== 'running' || this.#sessions.has(task.id) || !this.#ports.canAnswer(task)) continue;
       try {
         await this.#joinOne(task, keys);
       } catch (error) {
