@@ -66,18 +66,43 @@ export function fromHex(text: string): Bytes {
   return Uint8Array.from({ length: text.length / 2 }, (_, i) => Number.parseInt(text.slice(2 * i, 2 * i + 2), 16));
 }
 
+const letters = utf8('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_');
+const noLetter = 255;
+const valueOfCode = bytes(256).fill(noLetter);
+letters.forEach((code, value) => {
+  valueOfCode[code] = value;
+});
+
 export function base64url(value: Uint8Array): string {
-  let binary = '';
-  for (let i = 0; i < value.length; i += 0x8000) binary += String.fromCharCode(...value.subarray(i, i + 0x8000));
-  return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+  const text = bytes(Math.ceil((value.length * 4) / 3));
+  let at = 0;
+  let held = 0;
+  let bits = 0;
+  for (let i = 0; i < value.length; i++) {
+    held = ((held << 8) | value[i]!) & 0xffff;
+    for (bits += 8; bits >= 6; bits -= 6) text[at++] = letters[(held >>> (bits - 6)) & 0x3f]!;
+  }
+  if (bits > 0) text[at] = letters[(held << (6 - bits)) & 0x3f]!;
+  return fromUtf8(text);
 }
 
 /** @throws RangeError unless the text is the one canonical base64url form (no padding) of some bytes. */
 export function fromBase64url(text: string): Bytes {
-  if (!/^[A-Za-z0-9_-]*$/.test(text) || text.length % 4 === 1) throw new RangeError('not a base64url string');
-  const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
-  const value = Uint8Array.from(binary, (character) => character.charCodeAt(0));
-  if (base64url(value) !== text) throw new RangeError('not a canonical base64url string');
+  const value = bytes(Math.floor((text.length * 3) / 4));
+  let at = 0;
+  let held = 0;
+  let bits = 0;
+  for (let i = 0; i < text.length; i++) {
+    const letter = valueOfCode[text.charCodeAt(i)] ?? noLetter;
+    if (letter === noLetter) throw new RangeError('not a base64url string');
+    held = ((held << 6) | letter) & 0xfff;
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    value[at++] = held >>> bits;
+  }
+  // A letter too many, or bits that no encoder leaves.
+  if (bits >= 6 || (held & ((1 << bits) - 1)) !== 0) throw new RangeError('not a canonical base64url string');
   return value;
 }
 
