@@ -1,7 +1,7 @@
 /** A cohort for tests and attacks: keys, credentials, a plan, and everything with which machines start. */
 
-import { type Bytes, bytes, utf8 } from '../bytes.ts';
-import type { CryptoJob, CryptoProvider, ResultOf } from '../crypto/index.ts';
+import { type Bytes, bytes, equal, utf8 } from '../bytes.ts';
+import type { CryptoJob, CryptoProvider, ResultOf, SignedText } from '../crypto/index.ts';
 import { hkdf, sha256 } from '../crypto/index.ts';
 import type { EncodedVector } from '../encoding/encoded-vector.ts';
 import { invariant } from '../errors.ts';
@@ -191,19 +191,34 @@ export async function perform<Job extends CryptoJob>(provider: CryptoProvider, j
  * same cohort. Verdicts stay those of the provider.
  */
 export function rememberingVerdicts(provider: CryptoProvider): CryptoProvider {
-  const verdicts = new Map<string, boolean>();
-  const nameOf = (parts: readonly Bytes[]) => parts.map((part) => String.fromCharCode(...part)).join('|');
+  const verdicts = new Map<string, Verdict>();
+  const verdictOn = (signed: SignedText) => {
+    const verdict = verdicts.get(nameOf(signed));
+    return verdict !== undefined && isSame(verdict.signed, signed) ? verdict : undefined;
+  };
   return {
     name: provider.name,
     async perform(job) {
       if (job.do !== 'verifyMany') return provider.perform(job);
-      const names = job.signatures.map(({ publicKey, message, signature }) => nameOf([publicKey, signature, message]));
-      const fresh = job.signatures.filter((_, i) => !verdicts.has(names[i]!));
+      const known = job.signatures.map(verdictOn);
+      const fresh = job.signatures.filter((_, i) => known[i] === undefined);
       const { valid } = await perform(provider, { do: 'verifyMany', signatures: fresh });
-      fresh.forEach(({ publicKey, message, signature }, i) => {
-        verdicts.set(nameOf([publicKey, signature, message]), valid[i]!);
+      fresh.forEach((signed, i) => {
+        verdicts.set(nameOf(signed), { signed, valid: valid[i]! });
       });
-      return { did: 'verifyMany', valid: names.map((name) => verdicts.get(name)!) };
+      const found = valid.values();
+      return { did: 'verifyMany', valid: known.map((verdict) => verdict?.valid ?? found.next().value!) };
     },
   };
+}
+
+type Verdict = { readonly signed: SignedText; readonly valid: boolean };
+
+/** Short, and hardly ever the same for two texts: whether it is, is looked at. */
+function nameOf({ signature }: SignedText): string {
+  return String.fromCharCode(...signature);
+}
+
+function isSame(a: SignedText, b: SignedText): boolean {
+  return equal(a.signature, b.signature) && equal(a.publicKey, b.publicKey) && equal(a.message, b.message);
 }
