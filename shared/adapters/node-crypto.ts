@@ -19,37 +19,42 @@ import type { CounterMode } from '../crypto/keystream.ts';
 import { providerOf } from '../crypto/perform.ts';
 import { openPortably, sealPortably } from '../crypto/portable.ts';
 import type { AgreementPair, Primitives, SigningPair } from '../crypto/primitives.ts';
-import type { CryptoProvider } from '../crypto/provider.ts';
+import type { CryptoProvider, SignedText } from '../crypto/provider.ts';
 
 type Curve = 'X25519' | 'Ed25519';
 
 export function nodeCrypto(): CryptoProvider {
-  return providerOf(primitives);
+  return providerOf(nodePrimitives);
 }
 
-const primitives: Primitives = {
+/** All of it at once, on this very thread: no result is a promise. */
+export const nodePrimitives = {
   name: 'node',
   concurrency: 1,
   agreementPair,
   signingPair,
-  verify: ({ publicKey, message, signature }) => verify(null, message, importPublic('Ed25519', publicKey), signature),
+  verify: ({ publicKey, message, signature }: SignedText): boolean =>
+    verify(null, message, importPublic('Ed25519', publicKey), signature),
   encryptCounterMode,
   seal: sealPortably,
   open: openPortably,
-  hash: (text) => own(hash('sha256', text, 'buffer')),
-};
+  hash: (text: Bytes) => own(hash('sha256', text, 'buffer')),
+} satisfies Primitives;
 
-function agreementPair(secretKey: Bytes): AgreementPair {
+function agreementPair(secretKey: Bytes) {
   const privateKey = importSecret('X25519', secretKey);
   return {
     publicKey: () => publicKeyOf(privateKey),
-    agree: (publicKey) => own(diffieHellman({ privateKey, publicKey: importPublic('X25519', publicKey) })),
-  };
+    agree: (publicKey: Bytes) => own(diffieHellman({ privateKey, publicKey: importPublic('X25519', publicKey) })),
+  } satisfies AgreementPair;
 }
 
-function signingPair(seed: Bytes): SigningPair {
+function signingPair(seed: Bytes) {
   const key = importSecret('Ed25519', seed);
-  return { publicKey: () => publicKeyOf(key), sign: (message) => own(sign(null, message, key)) };
+  return {
+    publicKey: () => publicKeyOf(key),
+    sign: (message: Bytes) => own(sign(null, message, key)),
+  } satisfies SigningPair;
 }
 
 function encryptCounterMode({ key, counterBlock, plain }: CounterMode): Bytes {

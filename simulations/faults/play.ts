@@ -8,6 +8,7 @@ import { Account } from './account.ts';
 import { type Climate, drawClimate } from './climate.ts';
 import { allLaws, type Law } from './laws/index.ts';
 import { People } from './people.ts';
+import { rememberingCrypto } from './remembering-crypto.ts';
 import { drawScene, plainTrainer, type Scene } from './scene.ts';
 import { Storm } from './storm.ts';
 
@@ -40,7 +41,7 @@ export type PlayOptions = {
 
 /** A bug, by which the simulator shows that it can fail. */
 export type Plant = {
-  /** In place of Node's own. */
+  /** In place of Node's own with a memory. */
   readonly crypto: CryptoProvider;
   /** What a device says in place of what it means to say. */
   readonly bend: NonNullable<WorldOptions['bend']>;
@@ -69,7 +70,7 @@ export async function playSeed(seed: number, options: PlayOptions = {}): Promise
       maxBackOffMs: 8000,
       abandonedPerDay: 1_000_000,
     },
-    ...(options.crypto === undefined ? {} : { crypto: options.crypto }),
+    crypto: options.crypto ?? rememberingCrypto(),
     ...(options.bend === undefined ? {} : { bend: options.bend }),
   });
   options.spoil?.(world);
