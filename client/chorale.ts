@@ -6,7 +6,7 @@ import type { EventProperties, StandardEventName } from '@chorale/shared/feature
 import type { Listener } from './notices.ts';
 import type { Score } from './personalization/scorer.ts';
 import type { PersonData, PrivacyReport } from './privacy/person-data.ts';
-import type { RoundOutcome } from './session/session.ts';
+import type { RoundOutcome } from './session/outcome.ts';
 
 export type ConsentStates = Readonly<Record<Purpose, ConsentState>>;
 

@@ -6,4 +6,4 @@ export type { Chorale, ChoraleNotices, ConsentStates, ConsentTerms, TrackOptions
 export type { ChoraleOptions, LentPorts } from './options.ts';
 export type { Score, ScoreReason } from './personalization/scorer.ts';
 export type { PersonData, PrivacyReport } from './privacy/person-data.ts';
-export type { DeclineReason, RoundOutcome } from './session/session.ts';
+export type { DeclineReason, RoundOutcome } from './session/outcome.ts';

@@ -18,9 +18,9 @@ import { latestModel } from '../personalization/models.ts';
 import type { Scorer } from '../personalization/scorer.ts';
 import type { Ports } from '../ports.ts';
 import { whyNotNow } from '../training/eligibility.ts';
+import type { StopReason } from './outcome.ts';
 import { type Offering, Participation } from './participation.ts';
 import type { RoundPorts } from './prepare.ts';
-import type { StopReason } from './session.ts';
 
 export type ContactParts = {
   readonly options: ParsedOptions;

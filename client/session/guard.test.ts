@@ -9,8 +9,8 @@ import { encodeBroadcast, type TaskView } from '@chorale/shared/wire';
 import { describe, expect, it } from 'vitest';
 import { bounds, planOf } from '../testing/fake-coordinator.ts';
 import { dearestCost, inspectOffer, inspectQuestion, type Stance } from './guard.ts';
+import type { DeclineReason } from './outcome.ts';
 import { readQuestion } from './question.ts';
-import type { DeclineReason } from './session.ts';
 
 const now = 1_700_000_000_000;
 const task = newId('task', now, seededRandom('guard'));

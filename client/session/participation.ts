@@ -32,9 +32,9 @@ import {
 } from '../enrolment/membership.ts';
 import { signUnsaidWithdrawalFrom, signWithdrawalFrom } from '../enrolment/withdrawal.ts';
 import { TrainingLedger } from '../training/ledger.ts';
+import type { RoundOutcome, StopReason } from './outcome.ts';
 import { prepareRound, type RoundPorts } from './prepare.ts';
 import { SessionRunner } from './runner.ts';
-import type { RoundOutcome, StopReason } from './session.ts';
 
 export type ParticipationPorts = MembershipPorts & {
   readonly clock: Clock;

@@ -20,9 +20,10 @@ import type { Membership } from '../enrolment/membership.ts';
 import type { BudgetLimits, TrainingLedger } from '../training/ledger.ts';
 import { contributionFor, encodeContribution } from './contribution.ts';
 import { inspectOffer, inspectQuestion } from './guard.ts';
+import type { DeclineReason } from './outcome.ts';
 import { type ExamplesQuery, readQuestion } from './question.ts';
 import { roundRandomness } from './round-randomness.ts';
-import type { DeclineReason, Offer } from './session.ts';
+import type { Offer } from './session.ts';
 
 export type RoundPorts = {
   readonly clock: Clock;

@@ -2,8 +2,8 @@ import type { Packet, Transport } from '@chorale/shared';
 import { nodeCrypto } from '@chorale/shared/adapters/node';
 import { seededRandom, virtualClock } from '@chorale/shared/testing';
 import { expect, it } from 'vitest';
+import type { StopReason } from './outcome.ts';
 import { SessionRunner } from './runner.ts';
-import type { StopReason } from './session.ts';
 
 const never = () => Promise.reject(new Error('not in this test'));
 

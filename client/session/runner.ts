@@ -12,15 +12,13 @@ import {
 } from '@chorale/shared';
 import type { CryptoProvider } from '@chorale/shared/crypto';
 import type { ClientRecord, ClientSetup } from '@chorale/shared/secagg';
+import type { DeclineReason, RoundOutcome, StopReason } from './outcome.ts';
 import {
-  type DeclineReason,
   newSession,
   type Offer,
-  type RoundOutcome,
   type SessionEffect,
   type SessionHappening,
   type SessionState,
-  type StopReason,
   stepSession,
 } from './session.ts';
 

@@ -14,7 +14,6 @@ import {
   type ClientSetup,
   type ClientState,
   downNames,
-  type GuardReason,
   resendClient,
   startClient,
   stepClient,
@@ -24,41 +23,7 @@ import {
 import { challengeHeader, paceHeader, planHeader, roundHeader } from '@chorale/shared/wire';
 import * as z from 'zod/mini';
 import { backoffMs, patientBackoff, roundBackoff } from './backoff.ts';
-
-/** Why a device sat out a round: for its own log. The coordinator only learns that it withdrew. */
-export type DeclineReason =
-  | GuardReason
-  /** The plan is made for another consent text than the one agreed to. */
-  | 'policy-superseded'
-  /** Not idle, no consent any more, a limit of the device reached. */
-  | 'not-eligible'
-  /** The round was claimed before: by another tab, or before a restart. */
-  | 'already-claimed'
-  | 'training-failed'
-  /** What must be durable before a message could not be written. */
-  | 'store-unavailable';
-
-export type RoundOutcome = {
-  /** Messages that contradict accepted ones: a sign that the coordinator cheats. */
-  readonly contradictions?: number;
-} & (
-  | { readonly outcome: 'completed'; readonly survivors: number; readonly isIncluded: boolean }
-  | { readonly outcome: 'declined'; readonly reason: DeclineReason }
-  /** Abandoned, too late, or given up by either side. */
-  | { readonly outcome: 'ended'; readonly reason: string }
-);
-
-/** Why a device will not check in for this task again. */
-export type StopReason = 'task-done' | 'left' | StopCode;
-const stopCodes = [
-  'upgrade-required',
-  'unauthorized',
-  'forbidden',
-  'consent-required',
-  'policy-superseded',
-  'budget-exhausted',
-] as const;
-type StopCode = (typeof stopCodes)[number];
+import { type DeclineReason, type RoundOutcome, type StopReason, stopCodeOf } from './outcome.ts';
 
 /** A plan as it came, for the shell to verify and to train for. */
 export type Offer = { readonly round: bigint; readonly algorithm: string; readonly bundle: Bytes };
@@ -200,7 +165,7 @@ type Loss = Extract<SessionEvent, { on: 'disconnected' }>;
 /** In a round the others wait for this device; otherwise nobody does. */
 function afterLoss(state: SessionState, event: Loss): SessionStep {
   if (state.link.is === 'down') return [state, []];
-  const stopCode = stopCodes.find((code) => code === event.code);
+  const stopCode = stopCodeOf(event.code);
   if (stopCode !== undefined) return stop(state, stopCode);
   const failures = state.failures + 1;
   const isBusy = state.work.is === 'preparing' || state.work.is === 'running';
@@ -307,7 +272,7 @@ function afterRoundPacket(state: SessionState, event: SessionEvent, packet: Pack
 
 function afterReply(state: SessionState, event: Extract<SessionEvent, { on: 'replied' }>): SessionStep {
   const { reply, round } = event;
-  const stopCode = reply.ok ? undefined : stopCodes.find((code) => code === reply.code);
+  const stopCode = reply.ok ? undefined : stopCodeOf(reply.code);
   if (stopCode !== undefined) return stop(state, stopCode);
   if (event.to === 'check-in') return afterCheckIn(state, event, reply);
   if (round === undefined || roundOf(state) !== round) return [state, []];
