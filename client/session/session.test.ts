@@ -56,8 +56,22 @@ describe('a session', () => {
       packet: { ...plan.packet, header: { round: '6', algorithm: 'moments/1' } },
     } as SessionHappening;
     const { state, effects } = play([...upToCheckIn, plan, another]);
-    expect(state.work).toEqual({ is: 'preparing', round: 5n });
+    expect(state.work).toMatchObject({ is: 'preparing', round: 5n });
     expect(effects.filter((effect) => effect.do === 'prepare')).toHaveLength(1);
+  });
+
+  it('that is shown two plans for one round follows the first, and tells the app that they contradict each other', () => {
+    const other = { ...plan, packet: { ...plan.packet, body: new Uint8Array(9).fill(1) } } as SessionHappening;
+    const decline = { on: 'declined', round: 5n, reason: 'not-eligible' } as const;
+    const reported = (...plans: readonly SessionHappening[]) => {
+      const { effects } = play([...upToCheckIn, ...plans, decline]);
+      expect(effects.filter((effect) => effect.do === 'prepare')).toHaveLength(1);
+      return effects.find((effect) => effect.do === 'report')?.outcome;
+    };
+    const declined = { outcome: 'declined', reason: 'not-eligible' };
+    expect(reported(plan, other)).toEqual({ ...declined, contradictions: 1 });
+    // The same plan again is a repetition, and whoever comes back is sent it again.
+    expect(reported(plan, plan)).toEqual({ ...declined, contradictions: 0 });
   });
 
   it('whose connection breaks while it prepares comes back by a resume', () => {
@@ -95,7 +109,7 @@ describe('a session', () => {
     it('hangs up, stays in the round and comes back when it was told to', () => {
       const played = play([...upToCheckIn, plan, refusedReply(40_000), { on: 'disconnected' }]);
       expect(played.effects.filter((effect) => effect.do === 'disconnect')).toHaveLength(1);
-      expect(played.state.work).toEqual({ is: 'preparing', round: 5n });
+      expect(played.state.work).toMatchObject({ is: 'preparing', round: 5n });
       expect(played.state.link).toEqual({ is: 'down', until: 4000 + 40_000 });
     });
 

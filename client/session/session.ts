@@ -4,8 +4,8 @@
  * before; everything about a round lives in memory only, so a restarted device is a dropout of that round.
  */
 
-import { type Bytes, base64url, type Instant, type Packet, type Reply } from '@chorale/shared';
-import type { CryptoJob, CryptoResult } from '@chorale/shared/crypto';
+import { type Bytes, base64url, equal, type Instant, type Packet, type Reply } from '@chorale/shared';
+import { type CryptoJob, type CryptoResult, sha256 } from '@chorale/shared/crypto';
 import {
   type ClientEffect,
   type ClientEvent,
@@ -42,19 +42,27 @@ type Link =
     }
   | { readonly is: 'closed' };
 
+/** A round that this device was invited to. */
+type Invitation = {
+  readonly round: bigint;
+  /** SHA-256 of the plan as it came. */
+  readonly planHash: Bytes;
+  /** Plans for the same round that are not this one: two of them are proof that the coordinator cheats. */
+  readonly otherPlans: number;
+};
+
 type Work =
   | { readonly is: 'resting'; readonly until: Instant }
   /** Checked in: a plan may come. Whoever waits longer checks in again: its plan, or the check-in itself, may be lost. */
   | { readonly is: 'waiting'; readonly until: Instant }
-  | { readonly is: 'preparing'; readonly round: bigint }
-  | {
+  | ({ readonly is: 'preparing' } & Invitation)
+  | ({
       readonly is: 'running';
-      readonly round: bigint;
       readonly client: ClientState;
       readonly wakeAt: Instant | undefined;
       /** When even the slowest honest round is over. */
       readonly endsAt: Instant;
-    };
+    } & Invitation);
 
 export type SessionState = {
   readonly link: Link;
@@ -238,12 +246,20 @@ function afterChallenge(state: SessionState, packet: Packet): SessionStep {
 /** Only who has checked in has asked for a plan; the first one counts. */
 function afterPlan(state: SessionState, packet: Packet): SessionStep {
   const header = z.safeParse(planHeader, packet.header);
-  if (!header.success || packet.body === undefined || state.work.is !== 'waiting') return [state, []];
+  if (!header.success || packet.body === undefined) return [state, []];
   const { algorithm } = header.data;
   const round = BigInt(header.data.round);
+  const planHash = sha256(packet.body);
+  if (state.work.is !== 'waiting') return [withOtherPlan(state, round, planHash), []];
   const offer = { round, algorithm, bundle: packet.body };
   const effect: SessionEffect = { do: 'prepare', offer, lastRound: state.lastRound };
-  return [{ ...state, work: { is: 'preparing', round } }, [effect]];
+  return [{ ...state, work: { is: 'preparing', round, planHash, otherPlans: 0 } }, [effect]];
+}
+
+function withOtherPlan(state: SessionState, round: bigint, planHash: Bytes): SessionState {
+  const { work } = state;
+  if (roundOf(state) !== round || !('planHash' in work) || equal(work.planHash, planHash)) return state;
+  return { ...state, work: { ...work, otherPlans: work.otherPlans + 1 } };
 }
 
 function afterPace(state: SessionState, event: SessionEvent, packet: Packet): SessionStep {
@@ -316,9 +332,11 @@ type RoundEvent = ClientEvent & Moment;
 function enterRound(state: SessionState, event: Extract<SessionEvent, { on: 'prepared' }>): SessionStep {
   const { round, setup, now } = event;
   if (state.work.is !== 'preparing' || state.work.round !== round) return [state, []];
+  const { planHash, otherPlans } = state.work;
   const [client, effects] = startClient({ ...setup, knownCredentials: state.knownCredentials }, now);
   const turns = Object.values(setup.plan.limits).reduce((sum, limit) => sum + limit, 0);
-  const work = { is: 'running', round, client, wakeAt: undefined, endsAt: now + turns + longRestMs } as const;
+  const endsAt = now + turns + longRestMs;
+  const work = { is: 'running', round, planHash, otherPlans, client, wakeAt: undefined, endsAt } as const;
   // The claim is about to be written, and the next plan must be for a later round whatever becomes of this one.
   return follow({ ...state, lastRound: round, work }, event, effects);
 }
@@ -398,12 +416,18 @@ function decline(state: SessionState, moment: Moment, reason: DeclineReason, con
 }
 
 /** Leaves the round, if there is one, and comes back at once unless told otherwise. */
-function endRound(state: SessionState, moment: Moment, outcome: RoundOutcome): SessionStep {
+function endRound(state: SessionState, moment: Moment, said: RoundOutcome): SessionStep {
   const round = roundOf(state);
+  const outcome = withOtherPlans(said, state.work);
   const dropped = dropWork(state);
   const [next, effects] = rest(state, moment, Math.floor(moment.chance * spreadMs));
   if (round === undefined) return [next, effects];
   return [next, [...dropped, { do: 'report', round, outcome }, ...effects]];
+}
+
+function withOtherPlans(outcome: RoundOutcome, work: Work): RoundOutcome {
+  const count = 'otherPlans' in work ? work.otherPlans : 0;
+  return count === 0 ? outcome : { ...outcome, contradictions: (outcome.contradictions ?? 0) + count };
 }
 
 /** Waits before the next check-in; for a longer rest it hangs up. */

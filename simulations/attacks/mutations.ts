@@ -186,6 +186,17 @@ export const mutations: readonly Mutation[] = [
     ],
   },
   {
+    attack: 'two plans for one round, shown to one device',
+    defence: 'the first plan counts, and another one is evidence',
+    edits: [
+      edit(
+        'client/session/session.ts',
+        "if (state.work.is !== 'waiting') return [withOtherPlan(state, round, planHash), []];",
+      ),
+    ],
+    tests: [test('client/session/session.test.ts', 'that is shown two plans for one round')],
+  },
+  {
     attack: 'one device shown another model',
     defence: 'ctx binds the plan',
     edits: [
