@@ -1,6 +1,7 @@
 /**
  * The fast simulator: thousands of devices with the algorithms and the encoding of real ones, and a plain sum mod 2^32 in
- * place of the protocol. On the survivors and round seeds of a world it agrees with that world bit for bit.
+ * place of the protocol. On the survivors and round seeds of a world it agrees with that world bit for bit, cohort by
+ * cohort.
  */
 
 import type { ConsentedExamples } from '@chorale/client';
@@ -10,9 +11,12 @@ import type { FederatedAlgorithm } from '@chorale/shared/algorithms';
 import {
   type Aggregate,
   chooseEncoding,
-  decode,
   type Encoding,
+  isPlausible,
   type Layout,
+  leastCohorts,
+  type MergeRule,
+  mergeCohorts,
   type NoiseMultiplier,
   noiseVariance,
 } from '@chorale/shared/encoding';
@@ -28,38 +32,68 @@ export type FastOptions<Config, State, Broadcast, Example, Name extends string> 
   /** Every device's rows; a device is its place in this list. */
   readonly devices: readonly (readonly Example[])[];
   readonly trainer: Trainer;
-  /** Decides all that `survivors` and `roundSeed` leave open. */
+  /** Decides all that `cohorts` and `roundSeed` leave open. */
   readonly seed: string | number;
-  /** Most devices in one sum: the grid is cut for them. So many are drawn for a round unless `survivors` names them. */
+  /** Most devices in one sum: the grid is cut for them. So many are drawn for a cohort unless `cohorts` names them. */
   readonly cohort: number;
+  /** Cohorts that are drawn for a round; 1 unless said. */
+  readonly cohortCount?: number;
+  /** How their sums become one aggregate; added up unless said. */
+  readonly merge?: MergeRule;
   /** Noise that the devices add together, enough if so many of them are honest and stay; none unless said. */
   readonly noise?: Noise;
+  /** Devices that do not give what they should; none unless said. */
+  readonly adversary?: Adversary<Example>;
   readonly signal?: AbortSignal;
 } & Partial<Replay>;
 
 export type Noise = {
   readonly multiplier: NoiseMultiplier;
   readonly honestSurvivors: number;
-  /** Those of one round, where cohorts differ in size; the grid is cut for `honestSurvivors` all the same. */
-  readonly honestIn?: (round: number) => number;
+  /** Those of one cohort, where they differ in size; the grid is cut for `honestSurvivors` all the same. */
+  readonly honestIn?: (round: number, cohort: number) => number;
+};
+
+export type Adversary<Example> = {
+  /** What a device adds to its cohort's sum; undefined where it does as it should. */
+  readonly forge: (at: Forgery<Example>) => Promise<Uint32Array | undefined>;
+};
+
+/** What a device knows and can do before it sends its vector. */
+export type Forgery<Example> = {
+  readonly round: number;
+  readonly device: number;
+  /** All devices of its cohort: a roster is shown to everybody. */
+  readonly cohort: readonly number[];
+  readonly encoding: Encoding<string>;
+  /** What an honest device adds, in grid steps squared. */
+  readonly noiseVariance: bigint;
+  /** What an honest device with these rows would send; its noise is left out where so said. */
+  readonly encode: (rows: readonly Example[], noiseVariance?: bigint) => Promise<Uint32Array>;
 };
 
 /** Who was in each sum, and what all their draws came from. Rounds count from 0. */
 export type Replay = {
-  readonly survivors: (round: number) => readonly number[];
+  readonly cohorts: (round: number) => readonly (readonly number[])[];
   /** 32 bytes. */
   readonly roundSeed: (round: number, device: number) => Bytes;
 };
 
-export type FastRound<State, Name extends string> = {
-  readonly round: number;
+export type FastCohort = {
   readonly survivors: readonly number[];
   /** Grid steps mod 2^32, as a coordinator has them after unmasking. */
   readonly sum: Uint32Array<ArrayBuffer>;
   /** What it cost each of its devices, in ρ; undefined without noise. */
   readonly charge: Fraction | undefined;
-  /** The sum in the algorithm's own units. */
-  readonly aggregate: Aggregate<Name>;
+  /** Whether honest devices could have given this sum; one that they could not have given is discarded. */
+  readonly isPlausible: boolean;
+};
+
+export type FastRound<State, Name extends string> = {
+  readonly round: number;
+  readonly cohorts: readonly FastCohort[];
+  /** The sums that count, merged, in the algorithm's own units; undefined where too few do: then the round gives nothing. */
+  readonly aggregate: Aggregate<Name> | undefined;
   /** After the round. */
   readonly state: State;
 };
@@ -67,100 +101,149 @@ export type FastRound<State, Name extends string> = {
 /**
  * Yields round after round until the algorithm is done, and keeps nothing of a round but the state.
  *
- * @throws ChoraleError `invalid-input` for a config that is not the algorithm's own, or survivors that are no cohort
+ * @throws ChoraleError `invalid-input` for a config that is not the algorithm's own, or survivors that are no cohorts
  */
 export async function* runFast<Config, State, Broadcast, Example, Name extends string>(
   options: FastOptions<Config, State, Broadcast, Example, Name>,
 ): AsyncGenerator<FastRound<State, Name>, void, undefined> {
-  const { algorithm, config, devices, seed, cohort, noise } = options;
-  const drawn = drawnReplay(seed, devices.length, cohort);
-  const { survivors: survivorsOf = drawn.survivors, roundSeed = drawn.roundSeed } = options;
+  const { algorithm, config, devices, seed, cohort, merge = { rule: 'sum' } } = options;
+  const drawn = drawnReplay(options);
+  const { cohorts: cohortsOf = drawn.cohorts, roundSeed = drawn.roundSeed } = options;
   let state = algorithm.init(parseInput(algorithm.config, config, 'config'), seededRandom(seed).fork('start'));
   for (let round = 0; !algorithm.isDone(state); round++) {
-    const survivors = survivorsOf(round);
-    checkCohort(survivors, { devices: devices.length, cohort });
+    const rosters = cohortsOf(round);
+    checkCohorts(rosters, { devices: devices.length, cohort });
     const broadcast = algorithm.publish(state);
-    const grid = cutGrid(algorithm.layout(broadcast), cohort, noise, round);
-    const contributions = survivors.map((device) => ({ rows: devices[device]!, seed: roundSeed(round, device) }));
-    const sum = await sumOf(contributions, { ...options, ...grid, broadcast });
-    const aggregate = decode(sum, grid.encoding, { contributors: survivors.length, noiseVariance: grid.noiseVariance });
-    state = algorithm.update(state, aggregate);
-    yield { round, survivors, sum, charge: grid.charge, aggregate, state };
+    const encoding = cutGrid(algorithm.layout(broadcast), options);
+    const cohorts: (FastCohort & { readonly noiseVariance: bigint })[] = [];
+    for (const [index, survivors] of rosters.entries()) {
+      const share = shareOf(encoding, options.noise, { round, cohort: index });
+      const asked: Asked<Example> = { ...options, ...share, broadcast, encoding, round, roundSeed };
+      const sum = await sumOf(survivors, asked);
+      const of = { contributors: survivors.length, noiseVariance: share.noiseVariance };
+      cohorts.push({ survivors, sum, ...share, isPlausible: isPlausible(sum, encoding, of) });
+    }
+    const aggregate = aggregateOf(cohorts, encoding, merge);
+    if (aggregate !== undefined) state = algorithm.update(state, aggregate);
+    yield { round, cohorts, aggregate, state };
   }
 }
 
-/** Cohorts and round seeds of a run that replays nothing. */
-function drawnReplay(seed: string | number, devices: number, cohort: number): Replay {
+function aggregateOf<Name extends string>(
+  cohorts: readonly (FastCohort & { readonly noiseVariance: bigint })[],
+  encoding: Encoding<Name>,
+  merge: MergeRule,
+): Aggregate<Name> | undefined {
+  const counted = cohorts.filter((cohort) => cohort.isPlausible);
+  if (counted.length < leastCohorts(merge)) return undefined;
+  const sums = counted.map((cohort) => ({ ...cohort, contributors: cohort.survivors.length }));
+  return mergeCohorts(sums, encoding, merge);
+}
+
+/**
+ * Cohorts and round seeds of a run that replays nothing. Who is in which cohort is a uniform draw, as the order of hashes
+ * is by which real devices are assigned.
+ */
+function drawnReplay({
+  seed,
+  devices,
+  cohort,
+  cohortCount = 1,
+}: Pick<
+  FastOptions<unknown, unknown, unknown, unknown, string>,
+  'seed' | 'devices' | 'cohort' | 'cohortCount'
+>): Replay {
   const random = seededRandom(seed);
-  const everybody = Array.from({ length: devices }, (_, device) => device);
+  const everybody = [...devices.keys()];
   return {
-    survivors: (round) => random.fork(`cohort ${round}`).shuffle(everybody).slice(0, cohort),
+    cohorts(round) {
+      const drawn = random.fork(`cohort ${round}`).shuffle(everybody);
+      return Array.from({ length: cohortCount }, (_, i) => drawn.slice(i * cohort, (i + 1) * cohort));
+    },
     roundSeed: (round, device) => random.fork(`round ${round}, device ${device}`).bytes(32),
   };
 }
 
-/** More devices than the grid was cut for could leave its 32 bits, and one device twice has never been in a sum. */
-function checkCohort(survivors: readonly number[], { devices, cohort }: { devices: number; cohort: number }): void {
-  const isCohort =
-    survivors.length > 0 &&
-    survivors.length <= cohort &&
-    new Set(survivors).size === survivors.length &&
-    survivors.every((device) => Number.isInteger(device) && device >= 0 && device < devices);
-  if (!isCohort)
+/** More devices than the grid was cut for could leave its 32 bits, and one device twice has never been in a round. */
+function checkCohorts(
+  cohorts: readonly (readonly number[])[],
+  { devices, cohort }: { devices: number; cohort: number },
+): void {
+  const all = cohorts.flat();
+  const areCohorts =
+    all.length > 0 &&
+    cohorts.every(({ length }) => length > 0 && length <= cohort) &&
+    new Set(all).size === all.length &&
+    all.every((device) => Number.isInteger(device) && device >= 0 && device < devices);
+  if (!areCohorts)
     throw new ChoraleError('invalid-input', `survivors: not 1 to ${cohort} different devices of ${devices}`);
 }
 
-type Grid<Name extends string> = {
-  readonly encoding: Encoding<Name>;
-  /** What each device adds, in grid steps squared. */
+function cutGrid<Name extends string>(
+  layout: Layout<Name>,
+  { cohort: maxDevices, noise }: { readonly cohort: number; readonly noise?: Noise },
+): Encoding<Name> {
+  if (noise === undefined) return chooseEncoding(layout, { mechanism: 'none', maxDevices });
+  const { multiplier, honestSurvivors } = noise;
+  return chooseEncoding(layout, { mechanism: 'distributed', maxDevices, noise: multiplier, honestSurvivors });
+}
+
+type Share = {
+  /** What each device of the cohort adds, in grid steps squared. */
   readonly noiseVariance: bigint;
   readonly charge: Fraction | undefined;
 };
 
-function cutGrid<Name extends string>(
-  layout: Layout<Name>,
-  maxDevices: number,
+function shareOf(
+  encoding: Encoding<string>,
   noise: Noise | undefined,
-  round: number,
-): Grid<Name> {
-  if (noise === undefined)
-    return {
-      encoding: chooseEncoding(layout, { mechanism: 'none', maxDevices }),
-      noiseVariance: 0n,
-      charge: undefined,
-    };
-  const { multiplier, honestSurvivors, honestIn = () => honestSurvivors } = noise;
-  const encoding = chooseEncoding(layout, { mechanism: 'distributed', maxDevices, noise: multiplier, honestSurvivors });
-  const honest = honestIn(round);
-  const variance = noiseVariance(encoding, { noise: multiplier, honestSurvivors: honest });
-  const charge = chargeOf({ sensitivitySquared: encoding.sensitivitySquared, honestSurvivors: honest }, variance);
-  return { encoding, noiseVariance: variance, charge };
+  { round, cohort }: { readonly round: number; readonly cohort: number },
+): Share {
+  if (noise === undefined) return { noiseVariance: 0n, charge: undefined };
+  const { multiplier, honestSurvivors: usual, honestIn = () => usual } = noise;
+  const honestSurvivors = honestIn(round, cohort);
+  const variance = noiseVariance(encoding, { noise: multiplier, honestSurvivors });
+  const charge = chargeOf({ sensitivitySquared: encoding.sensitivitySquared, honestSurvivors }, variance);
+  return { noiseVariance: variance, charge };
 }
 
-type Asked = {
+type Asked<Example> = {
   readonly algorithm: unknown;
   readonly broadcast: unknown;
+  readonly devices: readonly (readonly Example[])[];
   readonly encoding: Encoding<string>;
   readonly noiseVariance: bigint;
+  readonly round: number;
+  readonly roundSeed: Replay['roundSeed'];
   readonly trainer: Trainer;
+  readonly adversary?: Adversary<Example>;
   readonly signal?: AbortSignal;
 };
 
-/** One device after the other, on the path that a real one walks from its rows to the words that it would mask. */
-async function sumOf(
-  contributions: readonly { readonly rows: readonly unknown[]; readonly seed: Bytes }[],
-  { algorithm, broadcast, encoding, noiseVariance, trainer, signal = new AbortController().signal }: Asked,
-): Promise<Uint32Array<ArrayBuffer>> {
-  // The path knows algorithms without their types, as it does on a device.
-  const question = { algorithm, broadcast, encoding, examples: { source: 'laboratory' } } as Question;
+/** One device after the other. */
+async function sumOf<Example>(cohort: readonly number[], asked: Asked<Example>): Promise<Uint32Array<ArrayBuffer>> {
+  const { encoding, devices, adversary, round, noiseVariance } = asked;
   const sum = new Uint32Array(encoding.dimension);
-  for (const { rows, seed } of contributions) {
-    signal.throwIfAborted();
-    const randomness = roundRandomness(seed);
-    // Nobody's consent is needed for what a laboratory holds.
-    const examples = rows as ConsentedExamples;
-    const contribution = await contributionFor(question, examples, { trainer, signal, randomness });
-    addModulo(sum, encodeContribution(contribution, randomness, noiseVariance));
+  for (const device of cohort) {
+    asked.signal?.throwIfAborted();
+    const encode = encoderOf(device, asked);
+    const forged = await adversary?.forge({ round, device, cohort, encoding, noiseVariance, encode });
+    addModulo(sum, forged ?? (await encode(devices[device]!)));
   }
   return sum;
+}
+
+/** The path that a real device walks from its rows to the words that it would mask. */
+function encoderOf<Example>(device: number, asked: Asked<Example>): Forgery<Example>['encode'] {
+  const { algorithm, broadcast, encoding, round, roundSeed, trainer } = asked;
+  const { signal = new AbortController().signal } = asked;
+  // The path knows algorithms without their types, as it does on a device.
+  const question = { algorithm, broadcast, encoding, examples: { source: 'laboratory' } } as Question;
+  return async (rows, noiseVariance = asked.noiseVariance) => {
+    const randomness = roundRandomness(roundSeed(round, device));
+    // Nobody's consent is needed for what a laboratory holds.
+    const examples = rows as readonly unknown[] as ConsentedExamples;
+    const contribution = await contributionFor(question, examples, { trainer, signal, randomness });
+    return encodeContribution(contribution, randomness, noiseVariance);
+  };
 }

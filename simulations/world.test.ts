@@ -110,8 +110,8 @@ async function replayed({ task, rounds }: TaskRun, devices: readonly LabelledRow
   const { config } = task;
   const options = { algorithm, config, devices, trainer, seed: 'unused', cohort, ...replayOf({ rounds }) };
   const replay: { sumSha256: string; state: unknown }[] = [];
-  for await (const { sum, state } of runFast(options))
-    replay.push({ sumSha256: hex(sha256(wordsToBytes(sum))), state: toJson(algorithm.state, state) });
+  for await (const { cohorts, state } of runFast(options))
+    replay.push({ sumSha256: hex(sha256(wordsToBytes(cohorts[0]!.sum))), state: toJson(algorithm.state, state) });
   return replay;
 }
 

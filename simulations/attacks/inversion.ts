@@ -148,12 +148,12 @@ async function sumOver(
       server: { optimizer: 'sgd', learningRate: 1 },
       client: { learningRate: 0.1 },
     },
-    ...{ devices: people, trainer, seed, cohort: devices.length, survivors: () => devices },
+    ...{ devices: people, trainer, seed, cohort: devices.length, cohorts: () => [devices] },
     roundSeed: (_, device) => random.fork(`device ${device}`).bytes(32),
     ...(noise && { noise }),
   });
   const { value } = await rounds.next();
-  return value!.aggregate.sums.update;
+  return value!.aggregate!.sums.update;
 }
 
 /** For every unit of the first layer, the input that would explain its gradients. */

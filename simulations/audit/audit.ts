@@ -75,7 +75,7 @@ async function traceCanaries(options: Audit, random: SeededRandom): Promise<Trac
   const scores = new Float64Array(canaries.length);
   let before: FedAvgState | undefined;
   for await (const { state, aggregate } of train({ config, canaries, people, cohort, random, options })) {
-    invariant(aggregate.contributors === cohort, 'everybody took part');
+    invariant(aggregate?.contributors === cohort, 'everybody took part');
     before ??= fedAvg.init(state.config, random);
     const rest = await unexplained(before, state, { people, cohort, trainer: linearTrainer, random });
     canaries.forEach(({ feature }, i) => {
@@ -101,7 +101,7 @@ function train({ config, canaries, people, cohort, random, options: { multiplier
   const everybody = [...devices.keys()];
   return runFast({
     ...{ algorithm: fedAvg, config, devices, cohort, trainer: linearTrainer, seed: 'audit' },
-    survivors: () => everybody,
+    cohorts: () => [everybody],
     roundSeed: (round, device) => random.fork(`round ${round}, device ${device}`).bytes(32),
     ...(multiplier === undefined ? {} : { noise: { multiplier, honestSurvivors: cohort } }),
   });

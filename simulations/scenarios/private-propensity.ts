@@ -150,12 +150,12 @@ function createStage(setting: PrivatePropensity, { devices, seed, isNoisy, onRou
       most: (round: number) => number,
     ): Promise<State> {
       const randomness = `${seed}, from round ${done}`;
-      const survivors = (round: number) => pool.draw(cohort, most(round));
+      const cohorts = (round: number) => [pool.draw(cohort, most(round))];
       let state: State | undefined;
       for await (const round of runFast({
-        ...{ algorithm, config, devices, trainer: linearTrainer, seed: randomness, cohort, survivors, ...noise },
+        ...{ algorithm, config, devices, trainer: linearTrainer, seed: randomness, cohort, cohorts, ...noise },
       })) {
-        if (round.charge !== undefined) pool.charge(round.survivors, round.charge);
+        for (const { charge, survivors } of round.cohorts) if (charge !== undefined) pool.charge(survivors, charge);
         state = round.state;
         onRound(++done);
       }

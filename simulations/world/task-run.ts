@@ -50,7 +50,7 @@ export async function runTask(newTask: NewTask, { coordinator, devices, untilCom
 export function replayOf({ rounds }: Pick<TaskRun, 'rounds'>): Replay {
   const seeds = rounds.map(({ survivors }) => new Map(survivors.map((one) => [one.device, one.roundSeed])));
   return {
-    survivors: (round) => [...(seeds[round]?.keys() ?? [])],
+    cohorts: (round) => [[...(seeds[round]?.keys() ?? [])]],
     roundSeed(round, device) {
       const seed = seeds[round]?.get(device);
       invariant(seed, 'only survivors are replayed');

@@ -55,13 +55,13 @@ export function trueSums({ world, scene }: Evidence): Law {
     const replay = runFast({
       ...{ algorithm, config: scene.task.config, devices: scene.people, cohort: scene.cohort },
       ...{ trainer: plainTrainer, seed: 'unused', ...noiseOf(task, rounds) },
-      survivors: (round) => givers[round]?.map(({ device }) => device) ?? [],
+      cohorts: (round) => [givers[round]?.map(({ device }) => device) ?? []],
       roundSeed: (round, device) => givers[round]!.find((giver) => giver.device === device)!.seed!,
     });
     let learned: unknown;
     for (const round of rounds) {
       const { value } = await replay.next();
-      if (hex(sha256(wordsToBytes(value!.sum))) !== transcriptOf(round).sumSha256)
+      if (hex(sha256(wordsToBytes(value!.cohorts[0]!.sum))) !== transcriptOf(round).sumSha256)
         return `the sum of round ${round.number} is wrong`;
       learned = toJson(algorithm.state, value!.state);
     }
