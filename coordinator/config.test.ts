@@ -50,6 +50,15 @@ describe('configuration', () => {
     expect(() => readConfig(flags, file, {})).toThrow(ChoraleError);
   });
 
+  it.each([
+    [{ port: 'abc' }, undefined, 'configuration: port: "abc": expected a number'],
+    [{ port: '70000' }, undefined, 'configuration: port: "70000": Too big: expected number to be <=65535'],
+    [{}, { rounds: { gatherMs: 'soon' } }, 'configuration: rounds.gatherMs: "soon": expected a number'],
+    [{}, { prot: 1 }, 'configuration: the whole: Unrecognized key: "prot"'],
+  ])('says what was wrong, and what was given: %j with %j', (flags, file, message) => {
+    expect(() => readConfig(flags, file, {})).toThrow(message);
+  });
+
   it('describes every setting', () => {
     const { properties } = z.toJSONSchema(config, { io: 'input' }) as { properties: Record<string, Settings> };
     const undescribed = Object.entries(properties).flatMap(([name, { description, properties }]) =>

@@ -3,7 +3,10 @@
 import { ChoraleError } from '@chorale/shared';
 import * as z from 'zod';
 
-const milliseconds = z.coerce.number().int().min(0).max(86_400_000);
+/** As flags and the environment give numbers: in text. */
+const numeric = () =>
+  z.coerce.number({ error: ({ code }) => (code === 'invalid_type' ? 'expected a number' : undefined) }).int();
+const milliseconds = numeric().min(0).max(86_400_000);
 
 export const roundConfig = z.strictObject({
   inviteFactor: z.number().min(1).max(4).default(1.3).describe('Devices invited per place in the cohort'),
@@ -39,7 +42,7 @@ export type LimitConfig = z.infer<typeof limitConfig>;
 
 export const config = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('Address to listen on'),
-  port: z.coerce.number().int().min(0).max(65_535).default(8080).describe('Port to listen on; 0 takes any free one'),
+  port: numeric().min(0).max(65_535).default(8080).describe('Port to listen on; 0 takes any free one'),
   store: z.string().min(1).default('./chorale-store').describe('Directory of the store'),
   logLevel: z.enum(['silent', 'error', 'warn', 'info', 'debug']).default('info').describe('What is logged'),
   workers: z.number().int().min(0).max(64).default(2).describe('Threads for cryptography; 0 works in the main thread'),
@@ -67,10 +70,16 @@ export function readConfig(
 ): Config {
   if (file !== undefined && (typeof file !== 'object' || file === null || Array.isArray(file)))
     throw new ChoraleError('invalid-input', 'configuration: the file must hold one JSON object');
-  const parsed = config.safeParse({ ...(file ?? {}), ...fromEnvironment(environment), ...given(flags) });
+  const settings = { ...(file ?? {}), ...fromEnvironment(environment), ...given(flags) };
+  const parsed = config.safeParse(settings);
   if (parsed.success) return deepFreeze(parsed.data);
-  const issue = parsed.error.issues[0];
-  throw new ChoraleError('invalid-input', `configuration: ${issue?.path.join('.') || 'the whole'}: ${issue?.message}`);
+  const { path, message } = parsed.error.issues[0]!;
+  const where = path.length === 0 ? 'the whole' : `${path.join('.')}: ${JSON.stringify(settingAt(settings, path))}`;
+  throw new ChoraleError('invalid-input', `configuration: ${where}: ${message}`);
+}
+
+function settingAt(settings: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], settings);
 }
 
 function fromEnvironment(environment: Readonly<Record<string, string | undefined>>): Record<string, unknown> {
