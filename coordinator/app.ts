@@ -114,7 +114,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     ...{ ports, limits, keyring, tasks, devices, consents, models, rounds, sessions },
     routes: [
       ...statusRoutes(status),
-      ...healthRoutes(store),
+      ...healthRoutes(ports),
       ...keyRoutes(keyring, () => [...byTask.keys()]),
       ...taskRoutes(tasks),
       ...roundRoutes(rounds),

@@ -18,7 +18,7 @@ export function renderPage(status: Status): string {
   <span class="pulse" title="refreshes by itself"></span>
 </header>
 <main>
-  <p class="lead"><b>${status.connected}</b> ${status.connected === 1 ? 'device' : 'devices'} connected</p>
+  <p class="lead"><b>${status.connected}</b> ${status.connected === 1 ? 'connection' : 'connections'}, one for each device and task</p>
   ${status.tasks.map(renderTask).join('\n') || '<p class="quiet">No task yet. Create one with <code>POST /api/v1/tasks</code>.</p>'}
   <footer>as of ${escaped(status.at.slice(0, 19).replace('T', ' '))} UTC</footer>
 </main>

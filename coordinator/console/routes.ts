@@ -1,12 +1,13 @@
 /** The status page at `/` and its figures as JSON. */
 
 import { apiPath } from '@chorale/shared/wire';
+import { recent } from '../http/recent.ts';
 import { json, type Route } from '../http/route.ts';
 import { pageScript, pageStyle, renderPage } from './page.ts';
-import { recentStatus, type StatusParts } from './status.ts';
+import { readStatus, type StatusParts } from './status.ts';
 
 export function statusRoutes(parts: StatusParts): readonly Route[] {
-  const status = recentStatus(parts);
+  const status = recent(parts.now, () => readStatus(parts));
   return [
     {
       method: 'get',

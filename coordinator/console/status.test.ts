@@ -21,7 +21,7 @@ async function watched() {
   const ask = async (path: string) => {
     const route = choir.coordinator.routes.find((one) => one.path === path)!;
     const answer = await route.answer({ params: {}, query: {}, body: undefined, header: () => undefined });
-    return answer.as === 'json' ? answer.json : undefined;
+    return answer.as === 'json' ? answer.json : answer.as === 'text' ? answer.text : undefined;
   };
   return { ...choir, seen, ask };
 }
@@ -42,12 +42,35 @@ describe('the status', () => {
     expect(seen.reads).toBeGreaterThan(once);
   });
 
+  it('counts connections, of which a device has one for each of its tasks, and says so', async () => {
+    const { coordinator, join, ask } = await watched();
+    for (const name of ['one', 'two']) await join(await coordinator.tasks.create(learningTask({ name })));
+    expect(await ask(path)).toMatchObject({ connected: 2, tasks: [{ connected: 1 }, { connected: 1 }] });
+    expect(await ask('/')).toContain('<b>2</b> connections, one for each device and task');
+  });
+
   it('that could not be read is read again', async () => {
     const { ask, seen } = await watched();
     seen.isGone = true;
     await expect(ask(path)).rejects.toThrow('the disk is gone');
     seen.isGone = false;
     expect(await ask(path)).toMatchObject({ tasks: [] });
+  });
+});
+
+describe('readiness', () => {
+  it.each(['/ready', '/api/v1/ready'])('at %s is asked of the store once a second at most', async (path) => {
+    const { ask, seen, clock } = await watched();
+    const before = seen.reads;
+    await Promise.all([ask(path), ask('/ready'), ask('/api/v1/ready')]);
+    await clock.advance(999);
+    expect(await ask(path)).toEqual({ status: 'ready' });
+    expect(seen.reads).toBe(before + 1);
+    await clock.advance(1);
+    seen.isGone = true;
+    await expect(ask(path)).rejects.toThrow('the disk is gone');
+    seen.isGone = false;
+    expect(await ask(path)).toEqual({ status: 'ready' });
   });
 });
 

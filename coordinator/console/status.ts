@@ -30,7 +30,12 @@ export type TaskStatus = {
     | undefined;
 };
 
-export type Status = { readonly at: string; readonly connected: number; readonly tasks: readonly TaskStatus[] };
+export type Status = {
+  readonly at: string;
+  /** Connections: a device has one for each of its tasks, under identities that nobody can link. */
+  readonly connected: number;
+  readonly tasks: readonly TaskStatus[];
+};
 
 export type StatusParts = {
   readonly tasks: Tasks;
@@ -41,25 +46,8 @@ export type StatusParts = {
 };
 
 const shownTasks = 20;
-const recentMs = 1000;
 
-/** Anybody may ask, however often: the store is read once a second at most. */
-export function recentStatus(parts: StatusParts): () => Promise<Status> {
-  let last: { readonly at: number; readonly status: Promise<Status> } | undefined;
-  return () => {
-    const at = parts.now();
-    // A clock that was set back must not keep an answer for longer.
-    if (last !== undefined && Math.abs(at - last.at) < recentMs) return last.status;
-    const made = { at, status: readStatus(parts) };
-    last = made;
-    made.status.catch(() => {
-      if (last === made) last = undefined;
-    });
-    return made.status;
-  };
-}
-
-async function readStatus({ tasks, rounds, now, connectedCount, waitingCount }: StatusParts): Promise<Status> {
+export async function readStatus({ tasks, rounds, now, connectedCount, waitingCount }: StatusParts): Promise<Status> {
   const newestFirst = [...(await tasks.all())].reverse();
   const shown = await Promise.all(
     newestFirst.slice(0, shownTasks).map(async (task) => ({
