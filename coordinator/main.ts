@@ -92,8 +92,7 @@ async function openStore(directory: string) {
 function openShells(server: Server, coordinator: Coordinator, { host, limits }: Config) {
   server.removeAllListeners('request');
   server.on('request', createHttpApp(coordinator.routes, limits, coordinator.ports));
-  const sockets = createSocketServer(coordinator.sessions, limits, coordinator.ports);
-  sockets.attach(server);
+  const sockets = createSocketServer(server, coordinator.sessions, limits, coordinator.ports);
   return {
     url: urlOf(server, host),
     async close() {

@@ -2,7 +2,7 @@ import { base64url, bytes, type Packet, type Transport } from '@chorale/shared';
 import { systemClock } from '@chorale/shared/adapters/node';
 import { type SeededRandom, seededRandom } from '@chorale/shared/testing';
 import { socketNamespace, socketPath, wireVersion } from '@chorale/shared/wire';
-import { io, type Socket } from 'socket.io-client';
+import { io, Manager, type Socket } from 'socket.io-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Task, viewOfTask } from '../tasks/task.ts';
 import { type Live, openLive } from '../testing/adapters/live.ts';
@@ -104,6 +104,24 @@ describe('a handshake', () => {
       socket.once('connect_error', resolve).once('connect', () => reject(new Error('connected')));
     });
     expect(error.data?.code).toBe('not-found');
+  });
+});
+
+describe('a connection that has not even shaken hands', () => {
+  it.each([
+    ['in one handshake', ['/devices'], 20_000],
+    ['bit by bit', Array.from({ length: 40 }, (_, i) => `/nowhere-${i}`), 500],
+  ])('may say little (%s): the rest is not even read', async (_, namespaces, length) => {
+    const manager = new Manager(live.url, { path: socketPath, transports: ['websocket'], reconnection: false });
+    const closed = new Promise((resolve) => void manager.on('close', resolve));
+    let answers = 0;
+    for (const namespace of namespaces) {
+      const socket = manager.socket(namespace, { auth: { padding: 'x'.repeat(length) } });
+      socket.on('connect_error', () => void answers++);
+      sockets.push(socket);
+    }
+    await closed;
+    expect(answers).toBeLessThan(namespaces.length);
   });
 });
 

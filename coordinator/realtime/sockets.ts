@@ -13,9 +13,19 @@ import type { Sessions } from './sessions.ts';
 type SocketData = { handshake: ReturnType<typeof parseHandshake> };
 type DeviceSocket = Socket<DefaultEventsMap, DefaultEventsMap, DefaultEventsMap, SocketData>;
 
-/** @returns a server that still has to be attached to an HTTP server */
-export function createSocketServer(sessions: Sessions, limits: LimitConfig, { store, events }: Ports): Server {
-  const server = new Server<DefaultEventsMap, DefaultEventsMap, DefaultEventsMap, SocketData>({
+type HttpServer = Parameters<Server['attach']>[0];
+
+/** Until its handshake is taken, a connection may say so much: a handshake has a few hundred bytes. */
+const handshakeBytes = 4096;
+
+/** Listens on an HTTP server. */
+export function createSocketServer(
+  http: HttpServer,
+  sessions: Sessions,
+  limits: LimitConfig,
+  { store, events }: Ports,
+): Server {
+  const server = new Server<DefaultEventsMap, DefaultEventsMap, DefaultEventsMap, SocketData>(http, {
     path: socketPath,
     transports: ['websocket'],
     perMessageDeflate: false,
@@ -39,8 +49,28 @@ export function createSocketServer(sessions: Sessions, limits: LimitConfig, { st
     }
   });
   devices.on('connection', (socket) => carry(socket, sessions));
+  server.engine.on('connection', boundHandshake);
   return server;
 }
+
+type RawConnection = DeviceSocket['conn'];
+
+/** The library would parse whatever comes; a connection that is closed while a packet arrives is not parsed. */
+function boundHandshake(connection: RawConnection): void {
+  let left = handshakeBytes;
+  const count = ({ data }: RawPacket) => {
+    left -= lengthOf(data);
+    if (left < 0) connection.close(true);
+  };
+  connection.on('packet', count);
+  handshakes.set(connection, () => void connection.off('packet', count));
+}
+
+/** By connection: what to call when its handshake was taken, and it is for its session to count. */
+const handshakes = new WeakMap<RawConnection, () => void>();
+
+type RawPacket = { readonly data?: string | Uint8Array };
+const lengthOf = (data: RawPacket['data']) => data?.length ?? 0;
 
 /** How socket.io carries a code to whoever wanted to connect. */
 function refused(data: { code: ErrorCode; detail: string; retryAfterMs?: number | undefined }): Error {
@@ -64,7 +94,8 @@ function carry(socket: DeviceSocket, sessions: Sessions): void {
     close: () => socket.disconnect(true),
   });
   socket.on('disconnect', (reason) => session.onClose(reason));
-  socket.conn.on('packet', ({ data }: { data?: string | Uint8Array }) => session.onBytes(data?.length ?? 0));
+  handshakes.get(socket.conn)?.();
+  socket.conn.on('packet', ({ data }: RawPacket) => session.onBytes(lengthOf(data)));
   socket.onAny((name: string, ...parts: unknown[]) => {
     const acknowledge = parts.at(-1);
     // Without an acknowledgement asked for, there is nobody to tell what was wrong.

@@ -39,8 +39,7 @@ export async function openLive(options: Partial<CoordinatorOptions> = {}): Promi
     ...options,
   });
   const server = createServer(createHttpApp(coordinator.routes, coordinator.limits, coordinator.ports));
-  const sockets = createSocketServer(coordinator.sessions, coordinator.limits, coordinator.ports);
-  sockets.attach(server);
+  const sockets = createSocketServer(server, coordinator.sessions, coordinator.limits, coordinator.ports);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
