@@ -106,10 +106,11 @@ export type FastRound<State, Name extends string> = {
 export async function* runFast<Config, State, Broadcast, Example, Name extends string>(
   options: FastOptions<Config, State, Broadcast, Example, Name>,
 ): AsyncGenerator<FastRound<State, Name>, void, undefined> {
-  const { algorithm, config, devices, seed, cohort, merge = { rule: 'sum' } } = options;
+  const { algorithm, config, devices, seed, cohort, noise, merge = { rule: 'sum' } } = options;
   const drawn = drawnReplay(options);
   const { cohorts: cohortsOf = drawn.cohorts, roundSeed = drawn.roundSeed } = options;
-  let state = algorithm.init(parseInput(algorithm.config, config, 'config'), seededRandom(seed).fork('start'));
+  const terms = { cohort, noiseMultiplier: noise ? noise.multiplier.numerator / noise.multiplier.denominator : 0 };
+  let state = algorithm.init(parseInput(algorithm.config, config, 'config'), seededRandom(seed).fork('start'), terms);
   for (let round = 0; !algorithm.isDone(state); round++) {
     const rosters = cohortsOf(round);
     checkCohorts(rosters, { devices: devices.length, cohort });
@@ -117,7 +118,7 @@ export async function* runFast<Config, State, Broadcast, Example, Name extends s
     const encoding = cutGrid(algorithm.layout(broadcast), options);
     const cohorts: (FastCohort & { readonly noiseVariance: bigint })[] = [];
     for (const [index, survivors] of rosters.entries()) {
-      const share = shareOf(encoding, options.noise, { round, cohort: index });
+      const share = shareOf(encoding, noise, { round, cohort: index });
       const asked: Asked<Example> = { ...options, ...share, broadcast, encoding, round, roundSeed };
       const sum = await sumOf(survivors, asked);
       const of = { contributors: survivors.length, noiseVariance: share.noiseVariance };

@@ -163,6 +163,17 @@ describe('fast and world', () => {
   const speakerIn = ({ rounds }: TaskRun) =>
     rounds[0]!.survivors.map(({ device }) => device).find((device) => rows[device]!.length > 0)!;
 
+  it('agree on a clip norm that moves', async () => {
+    const task = trainingTask(moments.state.parse(runs.spread.rounds[0]!.state));
+    const config = { ...(task.config as object), clipNorm: { initial: 0.1, quantile: 0.7 }, weighting: 'uniform' };
+    const world = await createWorld({ seed, devices, trainer });
+    const run = await world.runTask({ ...task, config });
+    await world.close();
+    expect(await replayed(run, rows), `seed ${seed}`).toEqual(told(run));
+    const norms = run.rounds.map(({ state }) => (state as { clip: { norm: number } }).clip.norm);
+    expect(new Set([0.1, ...norms]).size).toBe(4);
+  });
+
   it('differ when a single label of a single survivor is another', async () => {
     const { training } = runs;
     const speaker = speakerIn(training);

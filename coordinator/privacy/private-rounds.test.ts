@@ -6,6 +6,7 @@ import { add, epsilonOf, toNumber, zero } from '@chorale/shared/privacy';
 import { chargeIn, decodeHeader, decodePlan, leafHash, rootOfInclusion } from '@chorale/shared/secagg';
 import { fieldBytes, type NewTask } from '@chorale/shared/wire';
 import { describe, expect, it } from 'vitest';
+import type { Task } from '../tasks/task.ts';
 import { type Choir, learningTask, openChoir } from '../testing/choir.ts';
 import type { ScriptedDevice, ScriptedDeviceOptions } from '../testing/scripted-device.ts';
 import { createAccounts } from './accounts.ts';
@@ -239,6 +240,58 @@ describe('a budget', () => {
       expect(await accounts.mayGive(task, device!.id)).toBe(false);
     }
     await expect(accounts.charge(task, [device!.id], zero)).rejects.toThrow('without budget');
+  });
+});
+
+describe('an adaptive clip norm', () => {
+  const adaptive = (privacy: NewTask['privacy'], clip: object = {}) => {
+    const { config, ...rest } = privateTask(privacy);
+    return { ...rest, config: { ...(config as object), clipNorm: { initial: 0.001, ...clip } } };
+  };
+  const clipOf = async (choir: Choir, task: Task) => {
+    const { state } = await choir.coordinator.tasks.learning(task);
+    return (state as { clip: { norm: number; bitWeight: number } }).clip;
+  };
+
+  it('moves from round to round, under the task’s own noise and cohort, and keeps the promise', async () => {
+    for (const privacy of [distributed, central]) {
+      const choir = await openChoir({ seed: 'adaptive' });
+      const task = await choir.coordinator.tasks.create(adaptive(privacy));
+      const devices = await joinMany(choir, task, 5);
+      const norms = [(await clipOf(choir, task)).norm];
+      for (let round = 1; round <= promise.participations; round++)
+        norms.push((await clipOf(choir, await choir.untilRounds(task, round))).norm);
+      expect(new Set(norms).size).toBe(4);
+      // The cohort of five is too small for a twentieth of it: σ_b = 2z.
+      expect((await clipOf(choir, task)).bitWeight).toBeCloseTo(1 / Math.sqrt(15), 10);
+      await choir.clock.advance(60_000);
+      const after = await choir.coordinator.tasks.get(task.id);
+      expect(after).toMatchObject({ state: 'exhausted', summary: { clipNorm: norms.at(-1) } });
+      for (const { spent } of devices) expect(spent.size).toBe(promise.participations);
+      const { epsilon } = (await choir.coordinator.rounds.last(task.id))!;
+      expect(epsilon).toBeLessThanOrEqual(promise.epsilon);
+      expect(epsilon).toBeGreaterThan(0.99 * promise.epsilon);
+    }
+  });
+
+  it('has λ from σ_b and z, and is refused where σ_b is not above z/2', async () => {
+    const choir = await openChoir({ seed: 'lambda' });
+    const create = (bitStd: number) => choir.coordinator.tasks.create(adaptive(distributed, { bitStd }));
+    const task = await create(10);
+    const { numerator, denominator } = task.noiseMultiplier;
+    const z = numerator / denominator;
+    expect((await clipOf(choir, task)).bitWeight).toBeCloseTo(1 / Math.sqrt((20 / z) ** 2 - 1), 10);
+    await expect(create(z / 2)).rejects.toMatchObject({ code: 'invalid-input' });
+  });
+
+  it('costs nothing without noise, and follows the count itself', async () => {
+    const choir = await openChoir({ seed: 'bare' });
+    const task = await choir.coordinator.tasks.create(adaptive({ mechanism: 'none' }));
+    expect(await clipOf(choir, task)).toEqual({ norm: 0.001, bitWeight: 1 });
+    await joinMany(choir, task, 5);
+    const { norm } = await clipOf(choir, await choir.untilRounds(task, 1));
+    const fitting = 0.5 - Math.log(norm / 0.001) / 0.2;
+    expect(5 * fitting).toBeCloseTo(Math.round(5 * fitting), 6);
   });
 });
 

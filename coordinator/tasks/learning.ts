@@ -1,7 +1,14 @@
 /** A task's algorithm with its state: what a round asks for, and what a sum changes. */
 
 import { type Bytes, ChoraleError, fromUtf8, invariant, type Random, utf8 } from '@chorale/shared';
-import { type AnyAlgorithm, type LearnedModel, type Registry, type Summary, toJson } from '@chorale/shared/algorithms';
+import {
+  type AnyAlgorithm,
+  type LearnedModel,
+  type Registry,
+  type Summary,
+  type Terms,
+  toJson,
+} from '@chorale/shared/algorithms';
 import { type Aggregate, chooseEncoding, type Encoding, type GridRequest } from '@chorale/shared/encoding';
 import { encodeBroadcast, parseInput } from '@chorale/shared/wire';
 
@@ -20,14 +27,21 @@ export interface Learning {
   readonly summary: Summary;
 }
 
-/** @throws ChoraleError `invalid-input` for an unknown algorithm or a config that is not its own */
-export function startLearning(registry: Registry, name: string, config: unknown, random: Random): Learning {
+type Chosen = { readonly algorithm: string; readonly config?: unknown };
+
+/** @throws ChoraleError `invalid-input` for an unknown algorithm, or a config that is not its own or does not suit the terms */
+export function startLearning(
+  registry: Registry,
+  { algorithm: name, config = {} }: Chosen,
+  terms: Terms,
+  random: Random,
+): Learning {
   const algorithm = registry.get(name);
   if (!algorithm) {
     const known = [...registry.keys()].join(', ');
     throw new ChoraleError('invalid-input', `algorithm: unknown; this coordinator has ${known}`);
   }
-  return learningOf(algorithm, algorithm.init(parseInput(algorithm.config, config ?? {}, 'config'), random));
+  return learningOf(algorithm, algorithm.init(parseInput(algorithm.config, config, 'config'), random, terms));
 }
 
 /** @throws invariant if the algorithm is gone or does not read its own state */

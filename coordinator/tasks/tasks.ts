@@ -145,7 +145,12 @@ export function createTasks({ ports, registry, queue, accounts, onChange }: Task
 }
 
 function makeTask(input: NewTask, { clock, random }: Ports, registry: Registry): { made: Task; state: Bytes } {
-  const learning = startLearning(registry, input.algorithm, input.config, random);
+  const noiseMultiplier = noiseMultiplierFor(input.privacy);
+  const terms = {
+    cohort: input.cohort.size,
+    noiseMultiplier: noiseMultiplier.numerator / noiseMultiplier.denominator,
+  };
+  const learning = startLearning(registry, input, terms, random);
   const now = clock.now();
   const made: Task = {
     ...input,
@@ -153,7 +158,7 @@ function makeTask(input: NewTask, { clock, random }: Ports, registry: Registry):
     consentPolicy: { ...input.consentPolicy, sha256: hex(policyHash(input.consentPolicy)) },
     state: learning.isDone ? 'done' : 'running',
     createdAt: now,
-    noiseMultiplier: noiseMultiplierFor(input.privacy),
+    noiseMultiplier,
     roundsCommitted: 0,
     roundsAbandoned: 0,
     abandoned: { day: 0, today: 0, inARow: 0 },

@@ -22,6 +22,14 @@ export type LearnedModel = {
   readonly standardization: Standardization | undefined;
 };
 
+/** What a task has settled before its first round. */
+export type Terms = {
+  /** Devices in the largest cohort. */
+  readonly cohort: number;
+  /** z: standard deviation of the noise that is surely in a sum ÷ its sensitivity; 0 without noise. */
+  readonly noiseMultiplier: number;
+};
+
 /** Figures for people, such as an AUC: plain numbers, safe to publish because they come from sums only. */
 export type Summary = Readonly<Record<string, number>>;
 
@@ -37,7 +45,8 @@ export interface FederatedAlgorithm<Config, State, Broadcast, Example, Name exte
   readonly state: z.ZodMiniType<State>;
   /** A device parses this before it computes anything from it. */
   readonly broadcast: z.ZodMiniType<Broadcast>;
-  init(config: Config, random: Random): State;
+  /** The shells always say the terms; few algorithms ask. */
+  init(config: Config, random: Random, terms?: Terms): State;
   /** What devices may see of the state. */
   publish(state: State): Broadcast;
   /** What this round asks for. Both sides compute it, so the coordinator cannot quietly widen the question. */

@@ -68,10 +68,8 @@ const config = (changes: Record<string, unknown> = {}) =>
     ...changes,
   });
 
-type Sum = (
-  broadcast: FedAvgBroadcast,
-  given: readonly Vectors<'update' | 'weight'>[],
-) => Aggregate<'update' | 'weight'>;
+type Name = 'update' | 'weight' | 'clipBit';
+type Sum = (broadcast: FedAvgBroadcast, given: readonly Vectors<Name>[]) => Aggregate<Name>;
 
 const plainSum: Sum = (broadcast, given) => {
   const sums = fedAvg.layout(broadcast).map(({ name, length }) => {
@@ -79,9 +77,9 @@ const plainSum: Sum = (broadcast, given) => {
     return [name, sum] as const;
   });
   return {
-    sums: Object.fromEntries(sums) as Record<'update' | 'weight', Float64Array>,
+    sums: Object.fromEntries(sums) as Record<Name, Float64Array>,
     contributors: given.length,
-    noiseStd: { update: 0, weight: 0 },
+    noiseStd: { update: 0, weight: 0, clipBit: 0 },
   };
 };
 
@@ -172,7 +170,11 @@ describe('what one device gives', () => {
 
   it('is nothing, with weight nothing, without rows or when its training went astray', async () => {
     const astray: Trainer = { backend: 'astray', train: async (_, start) => start.map(() => Number.NaN) };
-    const nothing = { update: new Float32Array(inputs + 1), weight: Float32Array.of(0) };
+    const nothing = {
+      update: new Float32Array(inputs + 1),
+      weight: Float32Array.of(0),
+      clipBit: new Float32Array(0),
+    };
     expect(await fedAvg.contribute(broadcast, [], tools(1))).toEqual(nothing);
     expect(await fedAvg.contribute(broadcast, rows, { ...tools(1), trainer: astray })).toEqual(nothing);
   });
@@ -198,10 +200,14 @@ describe('what one device gives', () => {
 });
 
 describe('the coordinator’s step', () => {
-  const aggregate = (update: number, weight: number): Aggregate<'update' | 'weight'> => ({
-    sums: { update: new Float64Array(inputs + 1).fill(update), weight: Float64Array.of(weight) },
+  const aggregate = (update: number, weight: number): Aggregate<Name> => ({
+    sums: {
+      update: new Float64Array(inputs + 1).fill(update),
+      weight: Float64Array.of(weight),
+      clipBit: new Float64Array(0),
+    },
     contributors: 4,
-    noiseStd: { update: 0, weight: 0 },
+    noiseStd: { update: 0, weight: 0, clipBit: 0 },
   });
 
   it('divides by the weight of all, or by their number when all count the same', () => {
@@ -224,7 +230,11 @@ describe('the coordinator’s step', () => {
       const weight = by === 'rows' ? (i + 1) / 5 : 1;
       const update = new Float32Array(6).fill((weight * move) / Math.sqrt(6));
       const sum = new Uint32Array(encoding.dimension);
-      const vectors = { update, weight: Float32Array.from(by === 'rows' ? [weight] : []) };
+      const vectors = {
+        update,
+        weight: Float32Array.from(by === 'rows' ? [weight] : []),
+        clipBit: new Float32Array(0),
+      };
       for (const device of [1, 2])
         addModulo(sum, encode(vectors, encoding, { random: seededRandom(device), noiseVariance: 0n }));
       return { sum, contributors: 2, noiseVariance: 0n };

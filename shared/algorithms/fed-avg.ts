@@ -6,9 +6,20 @@
 import * as z from 'zod/mini';
 import { clipFactor } from '../encoding/clip.ts';
 import type { Aggregate } from '../encoding/layout.ts';
+import { invariant } from '../errors.ts';
 import { initialParameters, parameterCount } from '../models/parameters.ts';
 import { modelSpec } from '../models/spec.ts';
 import { standardization } from '../models/standardize.ts';
+import {
+  adaptiveClip,
+  bitOf,
+  bitSegment,
+  bitWeight,
+  firstClip,
+  movingClip,
+  nextClip,
+  uniformIfAdaptive,
+} from './adaptive-clip.ts';
 import { type ClientTools, defineAlgorithm } from './algorithm.ts';
 import { floatVector } from './float-vector.ts';
 import { batchOf, hasFiniteFeatures, type LabelledRow } from './labelled-row.ts';
@@ -32,25 +43,36 @@ const clientOptions = z.strictObject({
 const shared = {
   spec: modelSpec,
   client: clientOptions,
-  /** Longest update of one device, in ℓ2; a longer one is scaled down before it is weighted. */
-  clipNorm: z.number().check(z.positive()),
   weighting: z._default(weighting, 'rows'),
   /** A device with this many rows or more has weight 1. Every row is trained on. */
   maxRows: z._default(z.int().check(z.positive(), z.maximum(65_536)), 50),
   standardization: z.optional(standardization),
 };
 
+/** Longest update of one device, in ℓ2; a longer one is scaled down before it is weighted. */
+const clipNorm = z.number().check(z.positive());
+
 const config = z
   .strictObject({
     ...shared,
+    /** For good, or what it starts from and follows. */
+    clipNorm: z.union([clipNorm, adaptiveClip], 'neither a positive number nor { initial, … }'),
     server: serverOptimizer,
     rounds: z.int().check(z.positive(), z.maximum(100_000)),
     /** Where training starts; the spec's own start unless given. */
     parameters: z.optional(floatVector),
   })
-  .check(parametersFit, standardizationFits);
+  .check(parametersFit, standardizationFits, uniformIfAdaptive);
 
-const broadcast = z.strictObject({ ...shared, parameters: floatVector }).check(parametersFit, standardizationFits);
+const broadcast = z
+  .strictObject({
+    ...shared,
+    clipNorm,
+    /** Asks, with this weight, for the bit that an adaptive clip norm follows. */
+    bitWeight: z.optional(bitWeight),
+    parameters: floatVector,
+  })
+  .check(parametersFit, standardizationFits, uniformIfAdaptive);
 
 const state = z.strictObject({
   config,
@@ -58,12 +80,14 @@ const state = z.strictObject({
   round: z.int().check(z.nonnegative()),
   parameters: floatVector,
   slots: optimizerSlots,
+  /** Where the clip norm is now, if it moves. */
+  clip: z.optional(movingClip),
 });
 
 export type FedAvgConfig = z.infer<typeof config>;
 export type FedAvgBroadcast = z.infer<typeof broadcast>;
 export type FedAvgState = z.infer<typeof state>;
-type Name = 'update' | 'weight';
+type Name = 'update' | 'weight' | 'clipBit';
 
 export const fedAvg = defineAlgorithm<FedAvgConfig, FedAvgState, FedAvgBroadcast, LabelledRow, Name>({
   name: 'fed-avg/1',
@@ -71,18 +95,26 @@ export const fedAvg = defineAlgorithm<FedAvgConfig, FedAvgState, FedAvgBroadcast
   state,
   broadcast,
 
-  init(config, random) {
+  init(config, random, terms) {
     const parameters = config.parameters ?? initialParameters(config.spec, random);
-    return { config, round: 0, parameters, slots: {} };
+    const start = { config, round: 0, parameters, slots: {} };
+    if (typeof config.clipNorm === 'number') return start;
+    invariant(terms, 'an adaptive clip norm needs the terms of its task');
+    return { ...start, clip: firstClip(config.clipNorm, terms) };
   },
 
-  publish({ config: { server: _, rounds: __, ...shared }, parameters }) {
-    return { ...shared, parameters };
+  publish({ config: { server: _, rounds: __, clipNorm, ...shared }, parameters, clip }) {
+    if (typeof clipNorm === 'number') return { ...shared, clipNorm, parameters };
+    invariant(clip, 'an adaptive clip norm is somewhere');
+    return { ...shared, clipNorm: clip.norm, bitWeight: clip.bitWeight, parameters };
   },
 
-  layout({ spec, clipNorm, weighting }) {
+  layout({ spec, clipNorm, bitWeight, weighting }) {
     const update = { name: 'update', length: parameterCount(spec), clipNorm } as const;
-    if (weighting === 'uniform') return [{ ...update, meanOver: 'contributors' }];
+    if (weighting === 'uniform') {
+      const mean = { ...update, meanOver: 'contributors' } as const;
+      return bitWeight === undefined ? [mean] : [mean, bitSegment(bitWeight)];
+    }
     return [
       { ...update, meanOver: { segment: 'weight' } },
       { name: 'weight', length: 1, clipNorm: 1, meanOver: 'contributors' },
@@ -99,6 +131,7 @@ export const fedAvg = defineAlgorithm<FedAvgConfig, FedAvgState, FedAvgBroadcast
     return {
       update: update.map((value) => (weight > 0 ? weight * factor * value : 0)),
       weight: broadcast.weighting === 'rows' ? Float32Array.of(weight) : new Float32Array(0),
+      clipBit: broadcast.bitWeight === undefined ? new Float32Array(0) : bitOf(weight > 0 ? factor : 0),
     };
   },
 
@@ -111,6 +144,7 @@ export const fedAvg = defineAlgorithm<FedAvgConfig, FedAvgState, FedAvgBroadcast
       ...state,
       round: state.round + 1,
       ...serverStep(state.config.server, state.parameters, state.slots, mean),
+      ...clipAfter(state, aggregate),
     };
   },
 
@@ -118,7 +152,12 @@ export const fedAvg = defineAlgorithm<FedAvgConfig, FedAvgState, FedAvgBroadcast
 
   model: ({ config, parameters }) => ({ spec: config.spec, parameters, standardization: config.standardization }),
 
-  summary: ({ config, round, parameters }) => ({ round, rounds: config.rounds, parameterCount: parameters.length }),
+  summary: ({ config, round, parameters, clip }) => ({
+    round,
+    rounds: config.rounds,
+    parameterCount: parameters.length,
+    ...(clip && { clipNorm: clip.norm }),
+  }),
 });
 
 function weightOf({ weighting, maxRows }: FedAvgBroadcast, rowCount: number): number {
@@ -128,6 +167,14 @@ function weightOf({ weighting, maxRows }: FedAvgBroadcast, rowCount: number): nu
 
 function totalWeight({ weighting }: FedAvgConfig, { sums, contributors }: Aggregate<Name>): number {
   return weighting === 'rows' ? sums.weight[0]! : contributors;
+}
+
+function clipAfter(
+  { config: { clipNorm }, clip }: FedAvgState,
+  { sums, contributors }: Aggregate<Name>,
+): Pick<FedAvgState, 'clip'> {
+  if (typeof clipNorm === 'number' || clip === undefined) return {};
+  return { clip: nextClip(clipNorm, clip, { bits: sums.clipBit[0]!, contributors }) };
 }
 
 /** How far this device's own SGD steps lead from the broadcast parameters. */

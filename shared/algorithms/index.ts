@@ -1,5 +1,6 @@
 /** Door `@chorale/shared/algorithms`: what can be learned from sums. */
 
+export type { AdaptiveClip } from './adaptive-clip.ts';
 export {
   type AnyAlgorithm,
   type ClientTools,
@@ -7,6 +8,7 @@ export {
   type FederatedAlgorithm,
   type LearnedModel,
   type Summary,
+  type Terms,
   toJson,
 } from './algorithm.ts';
 export { type EvaluationBroadcast, type EvaluationConfig, type EvaluationState, evaluation } from './evaluation.ts';

@@ -39,7 +39,7 @@ describe('without noise', () => {
 });
 
 describe('with noise on every device', () => {
-  it('the grid is the coarsest on which one device adds a standard deviation of 96 steps', () => {
+  it('the grid is the coarsest on which one device adds a standard deviation of 96 steps, and half a weight has 16', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 3, max: 100 }),
@@ -53,9 +53,9 @@ describe('with noise on every device', () => {
           const request = noisy(1024, honest, numerator);
           if (request.mechanism !== 'distributed') return;
           const encoding = chooseEncoding(layout, request);
-          const coarser = encodingOn(layout, encoding.inverseGrid - 1);
-          expect(noiseVariance(encoding, request)).toBeGreaterThanOrEqual(9216n);
-          expect(noiseVariance(coarser, request)).toBeLessThan(9216n);
+          const isFine = (inverseGrid: number) =>
+            inverseGrid >= 32 && noiseVariance(encodingOn(layout, inverseGrid), request) >= 9216n;
+          expect([encoding.inverseGrid, encoding.inverseGrid - 1].map(isFine)).toEqual([true, false]);
         },
       ),
     );
@@ -77,9 +77,27 @@ it('the grid is the same whoever adds the noise, if all devices are honest', () 
   );
 });
 
-it('a segment keeps at least one step, however wide the noise is by itself', () => {
-  const layout: Layout<'x'> = [{ name: 'x', length: 100_000, clipNorm: 1, weight: 0.01 }];
-  expect(chooseEncoding(layout, noisy(1024, 16, 300)).amplitude).toBe(1);
+describe('a weight', () => {
+  const wide = noisy(1024, 16, 300);
+  const layout = (weight: number): Layout<'x'> => [{ name: 'x', length: 100_000, clipNorm: 1, weight }];
+
+  it('that is a fraction keeps 16 steps however wide the noise is, so that it loses less than a sixteenth', () => {
+    for (const weight of [0.01, 0.213, 0.999, 1.5]) {
+      const { inverseGrid, amplitude } = chooseEncoding(layout(weight), wide);
+      expect(amplitude, `weight ${weight}`).toBe(16);
+      expect(amplitude / inverseGrid).toBeGreaterThan((weight * 16) / 17);
+    }
+  });
+
+  it('that is whole loses nothing, and one step of it is enough', () => {
+    expect(chooseEncoding(layout(1), wide).amplitude).toBe(1);
+  });
+
+  it('that no grid without noise can keep is refused', () => {
+    const plain: GridRequest = { mechanism: 'none', maxDevices: 1000 };
+    expect(chooseEncoding(layout(2 ** -16), plain).amplitude).toBe(16);
+    expect(() => chooseEncoding(layout(0.99 * 2 ** -16), plain)).toThrow(/a weight is lost/);
+  });
 });
 
 describe('the range check', () => {

@@ -2,7 +2,7 @@
 
 import { ChoraleError } from '../errors.ts';
 import { devicesVariance, type NoiseMultiplier } from '../privacy/charge.ts';
-import { dimension, type Layout } from './layout.ts';
+import { dimension, type Layout, type Segment } from './layout.ts';
 
 /** All that a device and its coordinator must agree on to turn vectors into integers and a sum back into numbers. */
 export type Encoding<Name extends string> = {
@@ -34,16 +34,21 @@ const finestExponent = 20;
 /** Standard deviation of one device's noise on the chosen grid: so wide that rounding is lost in it. */
 const leastNoiseStd = 96;
 
+/** Flooring to whole steps changes how segments share the noise, so it may take less than one in so many of a weight. */
+const leastFlooredSteps = 16;
+
 /**
  * The grid for a task. With noise it is the coarsest on which a device's part of the noise spans 96 steps, whoever adds
- * it; without, the finest power of two up to 2^20 whose sums fit into 32 bits.
+ * it, and weights are what they say; without, the finest power of two up to 2^20 whose sums fit into 32 bits.
  *
- * @throws ChoraleError `invalid-input` where sums over `maxDevices` would not fit on any grid
+ * @throws ChoraleError `invalid-input` where sums over `maxDevices` would not fit on any grid, or only where a weight is lost
  */
 export function chooseEncoding<Name extends string>(layout: Layout<Name>, request: GridRequest): Encoding<Name> {
   const part = request.mechanism === 'none' ? undefined : partOf(request);
   const encoding = part === undefined ? plainGrid(layout, request) : noisyGrid(layout, part);
   const variance = part === undefined ? 0n : noiseVariance(encoding, part);
+  if (!layout.every((segment) => keepsWeight(segment, encoding.inverseGrid)))
+    throw new ChoraleError('invalid-input', 'a weight is lost on every grid whose sums fit into 32 bits: raise it');
   if (encoding.amplitude > 0 && sumsFit(encoding, request.maxDevices, variance)) return encoding;
   throw new ChoraleError('invalid-input', 'sums do not fit into 32 bits: lower the weights or the largest cohort');
 }
@@ -124,14 +129,21 @@ function plainGrid<Name extends string>(layout: Layout<Name>, { maxDevices }: Gr
   return encodingOn(layout, 1);
 }
 
-/** Δ₂² grows with 1/g, and σ_c with it, so the least 1/g that also leaves every segment a step is found by halving. */
+/** Whole weights lose nothing to the floor, however few steps they have. */
+function keepsWeight(segment: Segment<string>, inverseGrid: number): boolean {
+  const leastSteps = Number.isInteger(segment.weight ?? 1) ? 1 : leastFlooredSteps;
+  return segmentSteps(segment, inverseGrid) >= leastSteps;
+}
+
+/** Δ₂² grows with 1/g, and σ_c with it, so the least 1/g that also keeps every weight is found by halving. */
 function noisyGrid<Name extends string>(layout: Layout<Name>, part: NoisePart): Encoding<Name> {
   const isFine = (inverseGrid: number) => {
     const norms = layout.map((segment) => BigInt(segmentSteps(segment, inverseGrid)));
     const squaredNorm = norms.reduce((sum, norm) => sum + norm * norm, 0n);
     const sensitivitySquared = sensitivityBound(squaredNorm, dimension(layout));
     const variance = noiseVariance({ sensitivitySquared }, part);
-    return variance >= BigInt(leastNoiseStd ** 2) && norms.every((norm) => norm > 0n);
+    const isWide = variance >= BigInt(leastNoiseStd ** 2);
+    return isWide && layout.every((segment) => keepsWeight(segment, inverseGrid));
   };
   let [low, high] = [0, 2 ** 31];
   while (high - low > 1) {

@@ -58,6 +58,7 @@ function taskOf(size: number, minSize: number, isNoisy: boolean): NewTask {
   const privacy = isNoisy ? ({ mechanism: 'distributed', ...promise } as const) : ({ mechanism: 'none' } as const);
   // Noise would have to cover a row count like everything else.
   const weighting = isNoisy ? 'uniform' : 'rows';
+  const clipNorm = isNoisy ? { initial: 1 } : 1;
   return {
     name: 'faults',
     purpose: 'training',
@@ -66,7 +67,7 @@ function taskOf(size: number, minSize: number, isNoisy: boolean): NewTask {
       spec: { family: 'linear', inputs: width, output: 'sigmoid' },
       server: { optimizer: 'sgd', learningRate: 1 },
       client: { epochs: 1, batchSize: 8, learningRate: 0.5 },
-      clipNorm: 1,
+      clipNorm,
       weighting,
       maxRows: 3,
       // More than any seed has time for.
