@@ -1,7 +1,7 @@
 /** A device's socket: socket.io's client behind the `Transport` port. The session, not the library, reconnects. */
 
 import { type Bytes, ChoraleError, type Packet, type Reply, type Transport, type Unsubscribe } from '@chorale/shared';
-import { downNames, type Handshake, reply, socketNamespace, socketPath } from '@chorale/shared/wire';
+import { type Handshake, reply, socketNamespace, socketPath } from '@chorale/shared/wire';
 import { io, type Socket } from 'socket.io-client';
 import * as z from 'zod/mini';
 
@@ -25,11 +25,9 @@ export function socketTransport({ host, handshake, timeoutMs = 10_000 }: SocketT
     forceNew: true,
     timeout: timeoutMs,
   });
-  for (const name of downNames) {
-    socket.on(name, (header: unknown, body?: unknown) => {
-      for (const listener of packetListeners) listener(packetOf(name, header, body));
-    });
-  }
+  socket.onAny((name: string, header: unknown, body?: unknown) => {
+    for (const listener of packetListeners) listener(packetOf(name, header, body));
+  });
   socket.on('disconnect', (reason) => {
     for (const listener of closeListeners) listener(reason);
   });
@@ -62,7 +60,7 @@ function connect(socket: Socket, timeoutMs: number): Promise<void> {
   });
 }
 
-const refusal = z.object({ data: z.object({ code: z.string(), detail: z.optional(z.string()) }) });
+const refusal = z.object({ data: z.looseObject({}) });
 
 /** A coordinator that refuses a handshake says why in the error's `data`. */
 function refusalOf(error: Error): ChoraleError {
@@ -70,12 +68,18 @@ function refusalOf(error: Error): ChoraleError {
   const said = parsed.success
     ? z.safeParse(reply, { ok: false, detail: error.message, ...parsed.data.data })
     : undefined;
-  if (said?.success && !said.data.ok) return new ChoraleError(said.data.code, said.data.detail, { cause: error });
+  if (said?.success && !said.data.ok) {
+    const { code, detail, retryAfterMs } = said.data;
+    return new ChoraleError(code, detail, { cause: error, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
+  }
   return new ChoraleError('store-unavailable', 'the coordinator cannot be reached; try again later', { cause: error });
 }
 
 async function send(socket: Socket, packet: Packet, timeoutMs: number): Promise<Reply> {
-  const body = packet.body === undefined ? [] : [packet.body];
+  // The library would keep it for a connection to come, and the session sends it again by itself.
+  if (!socket.connected) throw new Error('not connected');
+  // A copy: the library writes later than it is asked to, and the caller may have wiped or used its buffer by then.
+  const body = packet.body === undefined ? [] : [packet.body.slice()];
   const answer: unknown = await socket.timeout(timeoutMs).emitWithAck(packet.name, packet.header, ...body);
   const parsed = z.safeParse(reply, answer);
   if (!parsed.success) return { ok: false, code: 'internal', detail: 'an acknowledgement of unknown shape' };
