@@ -1,6 +1,6 @@
 /** How much noise a task's rounds hold: what its plans say, its roster headers, and the coordinator's own hand. */
 
-import { ChoraleError, type Random } from '@chorale/shared';
+import { ChoraleError, type Clock, type Random } from '@chorale/shared';
 import type { Encoding, GridRequest } from '@chorale/shared/encoding';
 import { devicesVariance, type NoiseMultiplier, sampleDiscreteGaussian } from '@chorale/shared/privacy';
 import { assumedCorrupt, type Parameters, type Plan, toleratedDropouts } from '@chorale/shared/secagg';
@@ -43,20 +43,37 @@ export function devicesNoise(
   return plan.mechanism === 'distributed' ? partOfNoise(multiplierOf(plan), plan, minSurvivors - corrupt) : 0n;
 }
 
+/** What of a plan says how much noise its sum holds. */
+type NoisePlan = Pick<Plan, 'mechanism' | 'noiseNumerator' | 'noiseDenominator' | 'sensitivitySquared'>;
+
 /** ⌈z²Δ₂²⌉: variance of the noise that the coordinator adds by itself; 0 unless the mechanism is central. */
-export function centralNoise(plan: Plan): bigint {
+export function centralNoise(plan: NoisePlan): bigint {
   return plan.mechanism === 'central' ? partOfNoise(multiplierOf(plan), plan, 1) : 0n;
 }
 
-/** Adds the coordinator's own noise to a sum, in place: what is read afterwards never was bare. */
-export function addCentralNoise(sum: Uint32Array, plan: Plan, random: Random): void {
+/** Drawn at once: some milliseconds, after which devices and requests have their turn. */
+const partLength = 8192;
+
+/** Adds the coordinator's own noise to a sum, in place; before it resolves, nobody may read the sum. */
+export async function addCentralNoise(
+  sum: Uint32Array,
+  plan: NoisePlan,
+  { clock, random }: { readonly clock: Clock; readonly random: Random },
+): Promise<void> {
   const variance = centralNoise(plan);
   if (variance === 0n) return;
-  const noise = sampleDiscreteGaussian(variance, sum.length, random);
-  for (let i = 0; i < sum.length; i++) sum[i]! += noise[i]!;
+  for (let start = 0; start < sum.length; start += partLength) {
+    if (start > 0) await new Promise<void>((resolve) => void clock.wakeAt(clock.now(), resolve));
+    const part = sum.subarray(start, start + partLength);
+    const noise = sampleDiscreteGaussian(variance, part.length, random);
+    for (let i = 0; i < part.length; i++) part[i]! += noise[i]!;
+  }
 }
 
-function multiplierOf({ noiseNumerator, noiseDenominator }: Plan): NoiseMultiplier {
+function multiplierOf({
+  noiseNumerator,
+  noiseDenominator,
+}: Pick<Plan, 'noiseNumerator' | 'noiseDenominator'>): NoiseMultiplier {
   return { numerator: noiseNumerator, denominator: noiseDenominator };
 }
 

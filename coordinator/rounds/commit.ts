@@ -27,14 +27,14 @@ type Parts = { readonly ports: Ports; readonly tasks: Tasks; readonly models: Mo
  * @param receipts hashes of the receipts behind the survivors' vectors, in the survivors' order
  * @returns the task as it stands after the round; its state, its model and the round's record are durable then
  */
-export function commitRound(
+export async function commitRound(
   { ports, tasks, models }: Parts,
   opened: OpenedRound,
   outcome: Committed,
   receipts: readonly Bytes[],
 ): Promise<Task> {
   const { plan, record } = opened;
-  addCentralNoise(outcome.sum, plan, ports.random);
+  await addCentralNoise(outcome.sum, plan, ports);
   const round = record.id as RoundId;
   const root = receiptsRoot(receipts);
   return tasks.change(record.task, async (before): Promise<TaskChange> => {
