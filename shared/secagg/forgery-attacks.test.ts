@@ -6,7 +6,7 @@ import { type Bytes, bytes, equal, utf8 } from '../bytes.ts';
 import { type CryptoProvider, hkdf } from '../crypto/index.ts';
 import type { EncodedVector } from '../encoding/encoded-vector.ts';
 import { type DeviceId, deviceIdFromBytes } from '../ids.ts';
-import { forgeRoster, identityOf, inOrder, type SeenCohort, signWith } from '../testing/secagg-adversary.ts';
+import { cohortOf, forgeRoster, identityOf, inOrder, type SeenCohort, signWith } from '../testing/secagg-adversary.ts';
 import { everyone, LyingCoordinator, type Play } from '../testing/secagg-adversary-round.ts';
 import type { CorruptSecrets } from '../testing/secagg-adversary-view.ts';
 import { type Lab, perform, rememberingVerdicts, secaggLab } from '../testing/secagg-lab.ts';
@@ -14,7 +14,7 @@ import { advertiseText, commitment } from './context.ts';
 import { credentialText, deviceIdOf, encodeCredential } from './credential.ts';
 import type { CommitteeSignature } from './down-messages.ts';
 import type { RosterHeader } from './header.ts';
-import { type Advertisement, encodeLeaf, planHashOf } from './roster.ts';
+import { type Advertisement, encodeLeaf, neighboursOf, planHashOf } from './roster.ts';
 
 const provider = rememberingVerdicts(nodeCrypto());
 
@@ -240,6 +240,32 @@ describe('a roster of invented neighbours', () => {
     await coordinator.showRosters((device) => (device === victim ? roster : coordinator.honestRoster));
     const { secretsOf } = await coordinator.view.knowledge();
     expect(secretsOf(victim)).toEqual({ selfMask: false, maskKey: false });
+  });
+
+  /** On a sparse graph most devices are not its neighbours, and verify nothing of it. */
+  it.each([
+    { name: 'counted in', isCountedIn: true },
+    { name: 'left out', isCountedIn: false },
+  ])('of which most devices see one from afar leaves no sum bare, with those who refuse it $name', async (how) => {
+    const weak = { sigma: 10, eta: 5, corruptBasisPoints: 200, dropoutBasisPoints: 3000 };
+    const lab = await secaggLab({ provider, devices: 64, seed: 'from afar', plan: weak });
+    const coordinator = await LyingCoordinator.begin(lab, provider);
+    const { honest } = coordinator;
+    const replaced = honest.advertisements.find((entry) => deviceOf(entry) === lab.ids[0])!;
+    const { entry, secrets } = await invent(lab, replaced, false);
+    coordinator.view.corrupt(secrets);
+    const entries = honest.advertisements.map((other) => (other === replaced ? entry : other));
+    const roster = await rosterOf(lab, honest, entries);
+    const seen = cohortOf(roster);
+    const beside = neighboursOf(seen.cohort, seen.placeOf(lab.ids[0]!));
+    const chosen = new Set(
+      [...seen.cohort.members.keys()].filter((place) => how.isCountedIn || !beside.includes(place)),
+    );
+    expect(chosen.size).toBeGreaterThanOrEqual(seen.header.minSurvivors);
+    await coordinator.play({ rosterFor: () => roster, maskers: () => chosen, survivors: () => chosen });
+    const dealt = lab.ids.filter((id) => coordinator.settled(id).outcome?.kind !== 'refused');
+    expect(dealt.every((id) => !beside.includes(seen.placeOf(id)))).toBe(true);
+    expect(await bareSets(coordinator)).toEqual([]);
   });
 });
 
