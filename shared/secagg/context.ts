@@ -7,10 +7,13 @@
 
 import { type Bytes, concat, tag, u32 } from '../bytes.ts';
 import { hkdf, hkdfMany, hmacSha256, sha256 } from '../crypto/index.ts';
+import { leafHash } from './merkle.ts';
 
 const label = (name: string): Bytes => tag(`chorale/secagg/${name}/v1`);
 
 const labels = {
+  entry: label('entry'),
+  assign: label('assign'),
   ctx: label('ctx'),
   u1: label('u1'),
   u2: label('u2'),
@@ -28,6 +31,23 @@ const labels = {
   certify: label('certify'),
   unmask: label('unmask'),
 };
+
+/** Either half of an entry. */
+export const entryHalfBytes = 16;
+
+/**
+ * A device on the roll of a round of several cohorts: half of it follows from the identity, so that nobody is there
+ * twice, and half from the leaf, so that the roll is fresh. Other cohorts learn no more of a device that they do not know.
+ */
+export function rollEntry(planHash: Bytes, deviceId: Bytes, leaf: Bytes): Bytes {
+  const identity = sha256(labels.entry, planHash, deviceId).subarray(0, entryHalfBytes);
+  return concat(identity, leafHash(leaf).subarray(0, entryHalfBytes));
+}
+
+/** Hashed, it says where an entry stands in the order in which cohorts are cut off. */
+export function assignmentText(roundRoot: Bytes, entry: Bytes): Bytes {
+  return concat(labels.assign, roundRoot, entry);
+}
 
 /** @param planHash H(D) @param header the 194 bytes of H */
 export function contextOf(planHash: Bytes, header: Bytes): Bytes {
