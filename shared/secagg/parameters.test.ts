@@ -6,6 +6,7 @@ import {
   assumedCorrupt,
   chooseParameters,
   corruptMembers,
+  mostCorruptInRound,
   type ParameterRequest,
   toleratedDropouts,
 } from './parameters.ts';
@@ -106,6 +107,57 @@ describe('corrupt and absent devices', () => {
     expect([31, 32, 39, 40].map((devices) => assumedCorrupt(devices, 1000))).toEqual([3, 3, 3, 4]);
     // 0.29 · 100 is 28.999… in floats.
     expect(toleratedDropouts(100, 2900)).toBe(29);
+  });
+});
+
+describe('a round of several cohorts', () => {
+  const most = (cohortCount: number, devices: number, more: Partial<Parameters<typeof mostCorruptInRound>[0]> = {}) =>
+    mostCorruptInRound({
+      roundDevices: cohortCount * devices,
+      cohortCount,
+      corruptBasisPoints: 1000,
+      sigma: 80,
+      ...more,
+    });
+
+  // From Python's whole numbers and fractions.
+  it.each([
+    { cohorts: 1, devices: 256, corrupt: 25 },
+    { cohorts: 2, devices: 256, corrupt: 25 },
+    { cohorts: 5, devices: 256, corrupt: 25 },
+    { cohorts: 10, devices: 256, corrupt: 26 },
+    { cohorts: 20, devices: 256, corrupt: 36 },
+    { cohorts: 40, devices: 256, corrupt: 58 },
+    { cohorts: 64, devices: 256, corrupt: 84 },
+    { cohorts: 10, devices: 100, corrupt: 10 },
+    { cohorts: 5, devices: 1024, corrupt: 193 },
+    { cohorts: 16, devices: 1024, corrupt: 521 },
+  ])('of $cohorts × $devices may hold $corrupt corrupt devices', ({ cohorts, devices, corrupt }) => {
+    expect(most(cohorts, devices)).toBe(corrupt);
+  });
+
+  it('may hold as many as keep every block within its A, and not one more', () => {
+    for (const [cohortCount, roundDevices] of [
+      [3, 100],
+      [7, 500],
+      [9, 2000],
+    ] as const) {
+      const corrupt = most(cohortCount, 0, { roundDevices, sigma: 20 });
+      const worst = (marked: number) =>
+        [Math.floor(roundDevices / cohortCount), Math.ceil(roundDevices / cohortCount)].every((drawn) =>
+          isRare({ population: roundDevices, marked, drawn }, assumedCorrupt(drawn, 1000) + 1, {
+            times: cohortCount,
+            bits: 21,
+          }),
+        );
+      expect([worst(corrupt), worst(corrupt + 1)]).toEqual([true, false]);
+    }
+  });
+
+  it('has at most as many devices as a roll, and at least three for each cohort', () => {
+    for (const roundDevices of [2, 16_385]) expect(() => most(1, 0, { roundDevices })).toThrow('roundDevices must be');
+    expect(() => most(0, 0, { roundDevices: 100 })).toThrow('cohortCount must be');
+    expect(() => most(34, 0, { roundDevices: 100 })).toThrow('cohortCount must be');
   });
 });
 

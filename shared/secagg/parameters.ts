@@ -5,6 +5,7 @@
  */
 
 import { ChoraleError } from '../errors.ts';
+import { mostOnRoll } from './assignment.ts';
 import { type Draw, isRare, leastRareCount, type Rarity } from './tails.ts';
 
 export type ParameterRequest = {
@@ -163,6 +164,38 @@ function absentMembers({ devices, dropouts, eta }: Cohort, committee: number): n
 export function corruptMembers(cohort: Pick<Cohort, 'devices' | 'corrupt' | 'sigma'>, committee: number): number {
   const members: Draw = { population: cohort.devices, marked: cohort.corrupt, drawn: committee };
   return leastRareCount(members, { times: 1, bits: cohort.sigma + 2 }) - 1;
+}
+
+export type RoundRequest = Pick<ParameterRequest, 'corruptBasisPoints' | 'sigma'> & {
+  /** N */
+  readonly roundDevices: number;
+  /** G */
+  readonly cohortCount: number;
+};
+
+/**
+ * K: how many corrupt identities a whole round may hold, so that none of its cohorts gets more than its A of them but
+ * with probability 2^-(σ+1). A device cannot check it: it is an assumption about who may enrol.
+ *
+ * @throws ChoraleError `invalid-input` where the round has too many devices, or too few for its cohorts
+ */
+export function mostCorruptInRound({ roundDevices, cohortCount, corruptBasisPoints, sigma }: RoundRequest): number {
+  within('roundDevices', roundDevices, leastDevices, mostOnRoll);
+  within('cohortCount', cohortCount, 1, Math.floor(roundDevices / leastDevices));
+  const sizes = new Set([Math.floor(roundDevices / cohortCount), Math.ceil(roundDevices / cohortCount)]);
+  const isTolerable = (marked: number) =>
+    [...sizes].every((drawn) => {
+      const draw: Draw = { population: roundDevices, marked, drawn };
+      return isRare(draw, assumedCorrupt(drawn, corruptBasisPoints) + 1, { times: cohortCount, bits: sigma + 1 });
+    });
+  // Whether K is tolerable falls only once as K grows.
+  let [most, least] = [0, roundDevices + 1];
+  while (least - most > 1) {
+    const middle = (most + least) >> 1;
+    if (isTolerable(middle)) most = middle;
+    else least = middle;
+  }
+  return most;
 }
 
 /** Corrupt devices among `drawn` others, as one honest device sees them. */

@@ -46,6 +46,15 @@ describe('lab parameters', () => {
     });
   });
 
+  it('says how many corrupt devices a round of several cohorts may hold', async () => {
+    const { result } = await lab('parameters --devices 256 --cohorts 40 --json');
+    expect(JSON.parse(result)).toMatchObject({ cohorts: 40, roundDevices: 10_240, mostCorruptInRound: 58 });
+    const alone = JSON.parse((await lab('parameters --devices 256 --json')).result);
+    expect(alone).toMatchObject({ cohorts: 1, roundDevices: 256, mostCorruptInRound: alone.corruptDevices });
+    const told = await lab('parameters --devices 256 --cohorts 40');
+    expect(told.result).toMatch(/mostCorruptInRound +58 {3}.*40 such cohorts.*0\.57 % of 10240: an assumption\.$/m);
+  });
+
   it('explains every number to a reader', async () => {
     const { code, result } = await lab('parameters --devices 1000 --sigma 40');
     expect(code).toBe(0);
@@ -66,6 +75,8 @@ describe('lab parameters', () => {
     ['parameters --devices 100 --sigma 0', 'sigma must be'],
     ['parameters --devices 100 --corrupt .4', 'no threshold and committee'],
     ['parameters --devices 100 --what', '--what'],
+    ['parameters --devices 256 --cohorts 65', 'roundDevices must be'],
+    ['parameters --devices 256 --cohorts 0', 'roundDevices must be'],
     ['unheard-of', 'unheard-of'],
   ])('answers wrong usage with exit code 2 and the reason: %s', async (line, reason) => {
     const { code, result, notice } = await lab(line);
