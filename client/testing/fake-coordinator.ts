@@ -41,7 +41,7 @@ import {
   startServer,
   stepServer,
 } from '@chorale/shared/secagg';
-import { onlyCohort } from '@chorale/shared/testing';
+import { firstCohort } from '@chorale/shared/testing';
 import {
   encodeBroadcast,
   encodePlanBundle,
@@ -331,7 +331,7 @@ export class FakeCoordinator {
           if (effect.do === 'send') this.#pushRound(effect.to, number, effect.message);
           if (effect.do === 'wake') clock.wakeAt(effect.at, () => step({ on: 'wake', now: clock.now() }));
           if (effect.do === 'answer') unanswered.get(effect.to)?.(effect.reply);
-          if (effect.do === 'finish') resolve(onlyCohort(effect.outcome));
+          if (effect.do === 'finish') resolve(firstCohort(effect.outcome));
           if (effect.do === 'compute') {
             const { id, job } = effect;
             crypto.perform(job).then((result) => step({ on: 'computed', now: clock.now(), id, result }), reject);

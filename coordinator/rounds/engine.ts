@@ -1,8 +1,9 @@
 /** Runs the secure-aggregation machine of one round: hands it messages, time and results, and does what it orders. */
 
-import type { DeviceId, Instant, Packet, Reply } from '@chorale/shared';
+import { type DeviceId, type Instant, invariant, type Packet, type Reply } from '@chorale/shared';
 import {
   type DownMessage,
+  headerFor,
   type RosterHeader,
   type ServerEffect,
   type ServerEvent,
@@ -110,8 +111,10 @@ export class RoundEngine {
 
   async #ask(asking: readonly Asking[]): Promise<void> {
     try {
-      const { header } = this.#state.round.members!.cohort;
       const devices = asking.map(({ to }) => to as DeviceId);
+      // One step asks the devices of one cohort: it follows the verdict on their signatures.
+      const header = headerFor(this.#state, devices[0]!);
+      invariant(header, 'only members of a cohort that runs are asked');
       await this.#options.beforeAsking?.(devices, header);
       if (!this.#isOver) for (const { to, message } of asking) this.#send(to as DeviceId, message);
     } catch (error) {

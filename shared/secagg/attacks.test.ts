@@ -513,7 +513,12 @@ describe('a roster', () => {
       reason: 'parameters-too-weak',
     },
     { name: 'fewer survivors', header: { minSurvivors: 6 }, reason: 'survivors-too-few' },
-    { name: 'another cohort', header: { cohort: 1, cohortCount: 2 }, reason: 'parameters-too-weak' },
+    {
+      name: 'a round of more devices than its one cohort',
+      header: { roundDevices: 11 },
+      reason: 'parameters-too-weak',
+    },
+    { name: 'a root that one cohort has not', header: { roundRoot: bytes(32).fill(1) }, reason: 'parameters-too-weak' },
     { name: 'noise that the plan does not know', header: { noiseVariance: 100n }, reason: 'noise-too-weak' },
     { name: 'more devices than it lists', header: { devices: 11 }, reason: 'bad-signature' },
     { name: 'another plan', header: { planHash: bytes(32) }, reason: 'bad-signature' },

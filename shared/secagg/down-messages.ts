@@ -1,24 +1,27 @@
 /** Bodies of what the coordinator sends. A device knows its cohort's size, so every decoder is bounded. */
 
 import { type Bytes, concat, u32 } from '../bytes.ts';
+import { mostOnRoll, type Roll, rollEntryBytes } from './assignment.ts';
 import { viewTagBytes } from './context.ts';
-import { headerBytes } from './header.ts';
+import { decodeHeader, headerBytes, type RosterHeader } from './header.ts';
 import { hashBytes, sealedBytes, signatureBytes } from './messages.ts';
 import { Reader } from './reader.ts';
 import { advertisementBytes, maxCohort } from './roster.ts';
 import { decodeBitmap } from './survivors.ts';
 
-/** The signed header and every advertisement, ascending by device id. */
+/** The signed header, the roll of a round of several cohorts, and every advertisement, ascending by device id. */
 export type RosterMessage = {
   readonly header: Bytes;
   readonly headerSignature: Bytes;
+  /** Everybody in the round (N); empty where there is one cohort. */
+  readonly roll: Roll;
   /** 276 bytes each. */
   readonly advertisements: readonly Bytes[];
 };
 
-/** At most 283 kB, at 1024 devices. */
-export function encodeRoster({ header, headerSignature, advertisements }: RosterMessage): Bytes {
-  return concat(header, headerSignature, ...advertisements);
+/** At most 283 kB for 1024 devices, and 524 kB for a roll of 16,384. */
+export function encodeRoster({ header, headerSignature, roll, advertisements }: RosterMessage): Bytes {
+  return concat(header, headerSignature, ...roll, ...advertisements);
 }
 
 /** @throws ChoraleError `invalid-input` */
@@ -26,11 +29,18 @@ export function decodeRoster(body: Uint8Array): RosterMessage {
   const reader = new Reader(body, 'roster');
   const header = reader.take(headerBytes);
   const headerSignature = reader.take(signatureBytes);
+  const roll = readRoll(reader, decodeHeader(header));
   const count = Math.floor(reader.rest / advertisementBytes);
   if (count > maxCohort) throw reader.malformed('it is too long');
   const advertisements = reader.list(count, () => reader.take(advertisementBytes));
   reader.end();
-  return { header, headerSignature, advertisements };
+  return { header, headerSignature, roll, advertisements };
+}
+
+function readRoll(reader: Reader, { cohortCount, roundDevices }: RosterHeader): Roll {
+  if (cohortCount === 1) return [];
+  if (roundDevices > mostOnRoll) throw reader.malformed('its roll is too long');
+  return reader.list(roundDevices, () => reader.take(rollEntryBytes));
 }
 
 /** What one neighbour dealt to this device. */

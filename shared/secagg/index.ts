@@ -1,5 +1,6 @@
 /** The protocol: how a sum is taken without seeing its terms. */
 
+export { mostOnRoll } from './assignment.ts';
 export * from './charge.ts';
 export {
   type ClientEffect,
@@ -29,9 +30,11 @@ export * from './plan-key.ts';
 export { advertisementBytes, leafBytes, maxCohort, planHashOf } from './roster.ts';
 export {
   type AbandonReason,
+  type Account,
   abandonReasons,
   type CohortOutcome,
   type Funnel,
+  headerFor,
   type RoundTranscript,
   type ServerEffect,
   type ServerEvent,

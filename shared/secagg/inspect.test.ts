@@ -153,13 +153,32 @@ describe('a device that inspects a roster header', () => {
     ['a majority of more than the committee', { committeeThreshold: 447 }],
     ['an empty committee', { committee: 0, committeeThreshold: 0 }],
     ['a committee of more than the cohort', { committee: 1001, committeeThreshold: 1001 }],
-    ['one cohort of several', { cohortCount: 2 }],
-    ['a second cohort', { cohort: 1 }],
+    ['no cohort', { cohortCount: 0 }],
+    ['half of a round', { cohortCount: 2 }],
+    ['a second cohort of one', { cohort: 1 }],
+    ['a cohort beyond the last', { cohort: 5, cohortCount: 5, roundDevices: 5000 }],
+    ['a block of another size', { cohort: 1, cohortCount: 5, roundDevices: 5005 }],
+    ['more devices than a roll may hold', { cohortCount: 17, roundDevices: 17_000 }],
     ['a round larger than its one cohort', { roundDevices: 1001 }],
     ['a root of a round of several cohorts', { roundRoot: bytes(32).fill(1) }],
   ] satisfies [string, Partial<RosterHeader>][])('refuses %s', (_, weaker) => {
     expect(verdictOf(large)).toBeUndefined();
     expect(verdictOf({ ...large, ...weaker })).toBe('parameters-too-weak');
+  });
+
+  it('accepts a cohort of several that has the size of its block', () => {
+    const of = (cohort: number, cohortCount: number, roundDevices: number) =>
+      verdictOf({ ...large, cohort, cohortCount, roundDevices, roundRoot: bytes(32).fill(1) });
+    for (const cohort of [0, 3, 4]) expect(of(cohort, 5, 5000)).toBeUndefined();
+    // 5003 devices: blocks of 1001, 1001, 1000, 1001, 1000.
+    expect([0, 1, 2, 3, 4].map((cohort) => of(cohort, 5, 5003) === undefined)).toEqual([
+      false,
+      false,
+      true,
+      false,
+      true,
+    ]);
+    expect(of(15, 16, 16_000)).toBeUndefined();
   });
 
   it('refuses every weaker number of a complete graph', () => {

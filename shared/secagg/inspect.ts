@@ -4,6 +4,7 @@
  */
 
 import { isZero } from '../bytes.ts';
+import { blockSize, mostOnRoll } from './assignment.ts';
 import type { DeviceFloors, GuardReason } from './floors.ts';
 import type { RosterHeader } from './header.ts';
 import {
@@ -55,7 +56,7 @@ export function inspectHeader(header: RosterHeader, plan: Plan, floors: DeviceFl
   if (header.devices > Math.min(plan.maxDevices, mostDevices)) return 'range-overflow';
   if (honest < Math.max(1, floors.minHonest)) return 'survivors-too-few';
   if (!hasSurvivors(header, plan)) return 'survivors-too-few';
-  if (!isOnlyCohort(header)) return 'parameters-too-weak';
+  if (!isBlockOfRound(header)) return 'parameters-too-weak';
   if (!isStrong(header, plan)) return 'parameters-too-weak';
   return hasNoise(header, plan, floors, honest) ? undefined : 'noise-too-weak';
 }
@@ -64,14 +65,11 @@ function hasSurvivors({ devices, minSurvivors }: RosterHeader, plan: Plan): bool
   return minSurvivors <= devices && minSurvivors >= devices - toleratedDropouts(devices, plan.dropoutBasisPoints);
 }
 
-/** An assignment to several cohorts would have to be verified against the round's root, or A bounds nothing. */
-function isOnlyCohort(header: RosterHeader): boolean {
-  return (
-    header.cohort === 0 &&
-    header.cohortCount === 1 &&
-    header.roundDevices === header.devices &&
-    isZero(header.roundRoot)
-  );
+/** One cohort is the whole round. One of several has the size of its block; who is in it, the roll says (`assignment.ts`). */
+function isBlockOfRound(header: RosterHeader): boolean {
+  const { cohort, cohortCount, roundDevices, devices, roundRoot } = header;
+  if (cohortCount < 1 || cohort >= cohortCount || roundDevices > mostOnRoll) return false;
+  return blockSize(header) === devices && (cohortCount > 1 || isZero(roundRoot));
 }
 
 type Strength = Pick<

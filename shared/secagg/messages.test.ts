@@ -168,8 +168,19 @@ const decoders: Record<string, Decoder> = {
   },
   roster: {
     text: encodeRoster({
+      header: encodeHeader({ ...header, cohortCount: 1 }),
+      headerSignature: filled(64, 1),
+      roll: [],
+      advertisements: [encodeAdvertisement(advertisement), encodeAdvertisement(advertisement)],
+    }),
+    decode: decodeRoster,
+    wholeItems: [2 * 276, 276],
+  },
+  'roster with a roll': {
+    text: encodeRoster({
       header: encodeHeader(header),
       headerSignature: filled(64, 1),
+      roll: [filled(32, 2), filled(32, 3), filled(32, 4)],
       advertisements: [encodeAdvertisement(advertisement), encodeAdvertisement(advertisement)],
     }),
     decode: decodeRoster,

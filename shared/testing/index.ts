@@ -5,12 +5,12 @@ export { type LoopbackNetwork, type LoopbackOptions, loopbackNetwork } from './l
 export type { LoopbackServer, ServerLink, ServerSession } from './loopback-server.ts';
 export { type CrowdMember, type CrowdOptions, secaggCrowd } from './secagg-crowd.ts';
 export {
+  firstCohort,
   type Lab,
   type LabOptions,
   labFloors,
   labPlan,
   labStart,
-  onlyCohort,
   rememberingVerdicts,
   secaggLab,
 } from './secagg-lab.ts';

@@ -3,6 +3,7 @@
 import { type Bytes, compare } from '../bytes.ts';
 import type { CryptoProvider } from '../crypto/index.ts';
 import { type DeviceId, deviceIdFromBytes } from '../ids.ts';
+import type { Roll } from '../secagg/assignment.ts';
 import type { ClientSetup } from '../secagg/client.ts';
 import { viewTagBytes } from '../secagg/context.ts';
 import { type CommitteeSignature, decodeRoster, encodeCertificate, encodeRoster } from '../secagg/down-messages.ts';
@@ -26,17 +27,18 @@ export async function signWith(provider: CryptoProvider, secretKey: Bytes, text:
   return (await perform(provider, { do: 'signMany', secretKey, messages: [text] })).signatures[0]!;
 }
 
-/** A roster under the plan key's own signature, with any header and any entries. */
+/** A roster under the plan key's own signature, with any header, any entries and any roll. */
 export async function forgeRoster(
   provider: CryptoProvider,
   lab: Lab,
   advertisements: readonly Advertisement[],
   header: RosterHeader,
+  roll: Roll = [],
 ): Promise<DownMessage> {
   const bytes = encodeHeader(header);
   const headerSignature = await signWith(provider, lab.planSecretKey, headerText(bytes));
   const entries = advertisements.map(encodeAdvertisement);
-  return { name: 'roster', body: encodeRoster({ header: bytes, headerSignature, advertisements: entries }) };
+  return { name: 'roster', body: encodeRoster({ header: bytes, headerSignature, roll, advertisements: entries }) };
 }
 
 /** Entries as an honest coordinator would order them, and the root over them. */
@@ -51,6 +53,7 @@ export type SeenCohort = {
   readonly placeOf: (device: DeviceId) => number;
   readonly header: RosterHeader;
   readonly advertisements: readonly Advertisement[];
+  readonly roll: Roll;
 };
 
 export function cohortOf({ body }: DownMessage): SeenCohort {
@@ -59,7 +62,7 @@ export function cohortOf({ body }: DownMessage): SeenCohort {
   const advertisements = message.advertisements.map(decodeAdvertisement);
   const cohort = formCohort(header, message.header, header.planHash, advertisements);
   const places = new Map(cohort.members.map(({ leaf }, place) => [deviceIdFromBytes(leaf.deviceId), place]));
-  return { cohort, header, advertisements, placeOf: (device) => places.get(device)! };
+  return { cohort, header, advertisements, roll: message.roll, placeOf: (device) => places.get(device)! };
 }
 
 export function bitmapOf({ cohort }: SeenCohort, places: Iterable<number>): Bytes {

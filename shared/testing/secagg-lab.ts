@@ -66,6 +66,8 @@ export const labPlan: Plan = {
 export type LabOptions = {
   readonly provider: CryptoProvider;
   readonly devices: number;
+  /** G; 1 unless said. */
+  readonly cohorts?: number;
   /** Seeds every key and vector. */
   readonly seed: string;
   readonly plan?: Partial<Plan>;
@@ -93,7 +95,7 @@ export type Lab = {
 const amplitude = 1 << 20;
 
 export async function secaggLab(options: LabOptions): Promise<Lab> {
-  const { provider, devices, seed, noiseVariance = () => 0n } = options;
+  const { provider, devices, cohorts = 1, seed, noiseVariance = () => 0n } = options;
   const plan: Plan = { ...labPlan, ...options.plan };
   const planBytes = encodePlan(plan);
   const derive = (label: string, length = 32) => hkdf(utf8(seed), bytes(0), utf8(label), length);
@@ -139,8 +141,8 @@ export async function secaggLab(options: LabOptions): Promise<Lab> {
     planSecretKey,
     enrolmentKey: enrolmentKey!,
     invited: ids,
-    cohort: devices,
-    cohorts: 1,
+    cohort: Math.ceil(devices / cohorts),
+    cohorts,
     noiseVariance,
     amplitude,
   };
@@ -172,11 +174,9 @@ function vectorFrom(source: (length: number) => Bytes, dimension: number): Uint3
   });
 }
 
-/** How a round of one cohort ended. */
-export function onlyCohort(outcome: ServerOutcome): CohortOutcome {
-  if (outcome.kind === 'abandoned') return outcome;
-  invariant(outcome.cohorts.length === 1, 'a round of several cohorts');
-  return outcome.cohorts[0]!;
+/** How a round ended for its first cohort: in most tests there is no other. */
+export function firstCohort(outcome: ServerOutcome): CohortOutcome {
+  return outcome.kind === 'abandoned' ? outcome : outcome.cohorts[0]!;
 }
 
 /** The result of a job that can be done. @throws invariant where it cannot */

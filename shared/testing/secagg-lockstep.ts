@@ -15,7 +15,7 @@ import {
   startClient,
   stepClient,
 } from '../secagg/client.ts';
-import type { DownMessage, UpMessage } from '../secagg/messages.ts';
+import type { DownMessage, Turn, UpMessage } from '../secagg/messages.ts';
 import {
   type CohortOutcome,
   type ServerOutcome,
@@ -24,7 +24,7 @@ import {
   startServer,
   stepServer,
 } from '../secagg/server.ts';
-import { onlyCohort } from './secagg-lab.ts';
+import { firstCohort } from './secagg-lab.ts';
 
 /** One device after all it could do without hearing anything more. */
 export type Settled = {
@@ -115,7 +115,7 @@ export type Lockstep = {
   readonly devices: ReadonlyMap<DeviceId, Settled>;
   /** What was sent down in the turn before, for whoever wants to look or to lie. */
   readonly sentDown: ReadonlyMap<DeviceId, readonly DownMessage[]>;
-  /** How the whole round ended, and its one cohort. */
+  /** How the whole round ended, and how its first cohort. */
   readonly ending: ServerOutcome | undefined;
   readonly outcome: CohortOutcome | undefined;
 };
@@ -171,7 +171,7 @@ export async function playTurn(lockstep: Lockstep, options: TurnOptions = {}): P
 }
 
 function outcomeOf(ending: ServerOutcome | undefined): CohortOutcome | undefined {
-  return ending && onlyCohort(ending);
+  return ending && firstCohort(ending);
 }
 
 const same = <Message>(_: DeviceId, message: Message): Message => message;
@@ -220,12 +220,23 @@ async function hear(
     for (const message of device.sent) await step({ on: 'message', from: id, message: await tamper(id, message), now });
   }
   // Somebody kept silent: the turn ends at its deadline.
-  const before = server.round.turn;
-  if (!current.outcome && current.state.round.turn === before && 'deadline' in current.state.phase) {
-    time = current.state.phase.deadline;
+  const [before, after] = [turnsOf(server), turnsOf(current.state)];
+  const late = after.filter(({ turn, deadline }, i) => turn === before[i]?.turn && deadline !== undefined);
+  if (!current.outcome && late.length > 0) {
+    time = Math.min(...late.map(({ deadline }) => deadline!));
     await step({ on: 'wake', now: time });
   }
   return { ...current, sent, now: time };
+}
+
+/** The turn of every cohort, and when it ends, if it waits for somebody. */
+function turnsOf(state: ServerState): readonly { readonly turn: Turn; readonly deadline: Instant | undefined }[] {
+  const deadlineOf = (phase: object) => ('deadline' in phase ? (phase.deadline as Instant) : undefined);
+  if (state.at === 'gathering') return [{ turn: 'advertise', deadline: deadlineOf(state.phase) }];
+  if (state.at === 'dissolved') return [];
+  return state.cohorts.flatMap((cohort) =>
+    cohort.at === 'open' ? [{ turn: cohort.run.turn, deadline: deadlineOf(cohort.phase) }] : [],
+  );
 }
 
 /** The one message of a name that a device sent. */

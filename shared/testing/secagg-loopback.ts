@@ -31,7 +31,7 @@ import {
   startServer,
   stepServer,
 } from '../secagg/server.ts';
-import { onlyCohort } from './secagg-lab.ts';
+import { firstCohort } from './secagg-lab.ts';
 import { type SeededRandom, seededRandom } from './seeded-random.ts';
 
 /** One message about to travel. */
@@ -71,7 +71,7 @@ export type DeviceReport = {
 };
 
 export type LoopbackReport = {
-  /** How the whole round ended, and its one cohort. */
+  /** How the whole round ended, and how its first cohort. */
   readonly ending: ServerOutcome;
   readonly outcome: CohortOutcome;
   readonly devices: ReadonlyMap<DeviceId, DeviceReport>;
@@ -132,7 +132,7 @@ class Loopback {
     invariant(this.#ending, 'the server never came to an end');
     return {
       ending: this.#ending,
-      outcome: onlyCohort(this.#ending),
+      outcome: firstCohort(this.#ending),
       devices: this.#devices,
       packets: this.#packets,
       endedAt: this.#now,

@@ -25,6 +25,7 @@ const test = (file: string, name: string) => ({ file, name });
 const survivors = (name: string) => test(secagg('survivor-attacks.test.ts'), name);
 const forgeries = (name: string) => test(secagg('forgery-attacks.test.ts'), name);
 const rosters = (name: string) => test(secagg('roster-attacks.test.ts'), name);
+const draws = (name: string) => test(secagg('assignment-attacks.test.ts'), name);
 const attacks = (name: string) => test(secagg('attacks.test.ts'), name);
 const server = (name: string) => test(secagg('server.test.ts'), name);
 const guard = (name: string) => test('client/session/guard.test.ts', name);
@@ -328,10 +329,73 @@ export const mutations: readonly Mutation[] = [
     tests: [attacks('less statistical security'), guard('of less statistical security')],
   },
   {
-    attack: 'one identity in two cohorts',
-    defence: 'G = 1 until an assignment can be verified',
-    edits: [edit(secagg('inspect.ts'), "if (!isOnlyCohort(header)) return 'parameters-too-weak';")],
-    tests: [attacks('another cohort')],
+    attack: 'sybils moved into the victim’s cohort, or put into several',
+    defence: 'a roster is the whole block that the roll draws for it, and nobody else',
+    edits: [
+      edit(
+        secagg('client/deal.ts'),
+        "return isBlock(entries, { roll, cohorts }, cohort) ? then(later) : refuse(later, 'bad-signature');",
+        'return isBlock(entries, { roll, cohorts }, cohort) ? then(later) : then(later);',
+      ),
+    ],
+    tests: [
+      draws('moved into the victim’s block'),
+      draws('put into both rosters'),
+      draws('a roll without the device itself'),
+      draws('a member that no roll has'),
+      draws('another leaf of a member'),
+      draws('a member of the other cohort'),
+    ],
+  },
+  {
+    attack: 'one identity in many cohorts, under several leaves',
+    defence: 'every identity is on the roll once',
+    edits: [
+      edit(
+        secagg('assignment.ts'),
+        'compare(identityOf(roll[i - 1]!), identityOf(entry)) < 0',
+        'compare(roll[i - 1]!, entry) < 0',
+      ),
+    ],
+    tests: [draws('under several leaves each are on no roll'), draws('two leaves of one identity')],
+  },
+  {
+    attack: 'a roll with an entry twice, or in an order of the coordinator’s choice',
+    defence: 'the roll is strictly ascending',
+    edits: [
+      edit(
+        secagg('assignment.ts'),
+        'compare(identityOf(roll[i - 1]!), identityOf(entry)) < 0',
+        'identityOf(entry).length > 0',
+      ),
+    ],
+    tests: [draws('one entry twice on the roll'), draws('a roll in another order')],
+  },
+  {
+    attack: 'another roll for each device',
+    defence: 'the signed header names the root of the roll',
+    edits: [edit(secagg('client/deal.ts'), '!equal(roundRootOf(roll), roundRoot)', 'roundRoot.length !== 32')],
+    tests: [draws('the root of another roll')],
+  },
+  {
+    attack: 'a block of another size, or of no cohort of the round',
+    defence: 'n is the size of the block that N, G and the cohort’s number give',
+    edits: [
+      edit(secagg('inspect.ts'), 'if (cohortCount < 1 || cohort >= cohortCount || ', 'if (cohortCount < 1 || '),
+      edit(secagg('inspect.ts'), 'blockSize(header) === devices && ', 'devices > 0 && '),
+    ],
+    tests: [draws('a block of another size'), draws('a cohort beyond the last')],
+  },
+  {
+    attack: 'a round of more devices than a device can check',
+    defence: 'N is bounded before the roll is read',
+    edits: [
+      edit(
+        secagg('down-messages.ts'),
+        "if (roundDevices > mostOnRoll) throw reader.malformed('its roll is too long');",
+      ),
+    ],
+    tests: [draws('of more devices than a roll may hold')],
   },
   {
     attack: 'grinding rosters',
@@ -493,8 +557,8 @@ export const mutations: readonly Mutation[] = [
     edits: [
       edit(
         secagg('server/sum.ts'),
-        'const blamed = accuse(round, falseTaggers(membersOf(round), revealed));',
-        'const blamed = falseTaggers(membersOf(round), revealed) && round;',
+        'const blamed = accuse(run, falseTaggers(run.members, revealed));',
+        'const blamed = falseTaggers(run.members, revealed) && run;',
       ),
     ],
     tests: [server('whose view tags are false is named')],
@@ -504,7 +568,7 @@ export const mutations: readonly Mutation[] = [
     defence: 'every turn is signed',
     edits: [
       edit(
-        secagg('server/state.ts'),
+        secagg('server/run.ts'),
         'then(later, new Set(places.filter((_, i) => valid[i]))),',
         'then(later, new Set(places.filter((_, i) => valid.length > i))),',
       ),

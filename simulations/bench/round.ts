@@ -14,7 +14,7 @@ import {
   stepServer,
   type UpMessage,
 } from '@chorale/shared/secagg';
-import { type CrowdMember, labStart, onlyCohort, type Settled, startDevice, tell } from '@chorale/shared/testing';
+import { type CrowdMember, firstCohort, labStart, type Settled, startDevice, tell } from '@chorale/shared/testing';
 
 /** One device: a real machine or one of the crowd. */
 export type Party = {
@@ -100,7 +100,7 @@ class Coordinator {
       next = undefined;
       for (const effect of effects) {
         if (effect.do === 'send') sent.push({ to: effect.to as DeviceId, message: effect.message });
-        else if (effect.do === 'finish') this.outcome = onlyCohort(effect.outcome);
+        else if (effect.do === 'finish') this.outcome = firstCohort(effect.outcome);
         else if (effect.do === 'compute') {
           const result = await this.#provider.perform(effect.job);
           next = { on: 'computed', id: effect.id, result, now: labStart };

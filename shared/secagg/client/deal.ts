@@ -5,7 +5,8 @@
 
 import { type Bytes, concat, equal, u32, utf8 } from '../../bytes.ts';
 import { hkdf, type SignedText, sha256 } from '../../crypto/index.ts';
-import { channelKeys, dealText, shareHash, shareKinds } from '../context.ts';
+import { cohortsFrom, drawingTexts, isBlock, isRoll, type Roll, roundRootOf } from '../assignment.ts';
+import { channelKeys, dealText, rollEntry, shareHash, shareKinds } from '../context.ts';
 import { credentialName } from '../credential.ts';
 import { decodeRoster } from '../down-messages.ts';
 import type { GuardReason } from '../floors.ts';
@@ -13,6 +14,7 @@ import { decodeHeader, headerText, type RosterHeader } from '../header.ts';
 import { inspectHeader } from '../inspect.ts';
 import {
   type Advertisement,
+  type Cohort,
   decodeAdvertisement,
   formCohort,
   inspectRoster,
@@ -43,7 +45,9 @@ export function acceptRoster(round: Round, body: Bytes, { secrets, leaf, deadlin
     message: headerText(message.header),
     signature: message.headerSignature,
   };
-  return verifyNeighbours(round, seat, signedHeader, (later) => agree(later, seat, secrets));
+  return verifyAssignment(round, cohort, message.roll, (assigned) =>
+    verifyNeighbours(assigned, seat, signedHeader, (later) => agree(later, seat, secrets)),
+  );
 }
 
 function inspect(
@@ -54,6 +58,18 @@ function inspect(
   const { plan, floors } = round.device;
   const authority = { task: plan.task, planHash: round.planHash };
   return inspectRoster(header, advertisements, authority) ?? inspectHeader(header, plan, floors);
+}
+
+/** Of several cohorts, this one must be what the roll of the whole round makes it: all of its block and nobody else. */
+function verifyAssignment(round: Round, { header, members }: Cohort, roll: Roll, then: (round: Round) => Step): Step {
+  const { cohort, cohortCount, roundRoot } = header;
+  if (cohortCount === 1) return then(round);
+  if (!isRoll(roll) || !equal(roundRootOf(roll), roundRoot)) return refuse(round, 'bad-signature');
+  return compute(round, { do: 'hashMany', texts: drawingTexts(roll) }, (later, { hashes }) => {
+    const cohorts = cohortsFrom(hashes, roll, cohortCount);
+    const entries = members.map(({ leaf, leafBytes }) => rollEntry(round.planHash, leaf.deviceId, leafBytes));
+    return isBlock(entries, { roll, cohorts }, cohort) ? then(later) : refuse(later, 'bad-signature');
+  });
 }
 
 function verifyNeighbours(round: Round, seat: Seat, signedHeader: SignedText, then: (round: Round) => Step): Step {

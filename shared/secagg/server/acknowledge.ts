@@ -8,25 +8,15 @@ import { type Acknowledgement, dealtParts, decodeAcknowledgement, neighbourBitma
 import { type Deals, type GoodDealers, indexIn } from './knowledge.ts';
 import { openMaskedInput } from './masked-input.ts';
 import { chooseMaskers } from './maskers.ts';
-import {
-  abandon,
-  count,
-  type Members,
-  membersOf,
-  openTurn,
-  type Round,
-  type Step,
-  stillIn,
-  verifyPlaces,
-} from './state.ts';
+import { abandon, count, type Members, openTurn, type Run, type Step, stillIn, verifyPlaces } from './run.ts';
 
-export function openAcknowledge(round: Round, deals: Deals): Step {
-  const members = membersOf(round);
+export function openAcknowledge(run: Run, deals: Deals): Step {
+  const members = run.members;
   const { header } = members.cohort;
-  if (deals.size < header.minSurvivors) return abandon(round, 'too-few-survivors');
-  return openTurn<Acknowledgement>(round, {
+  if (deals.size < header.minSurvivors) return abandon(run, 'too-few-survivors');
+  return openTurn<Acknowledgement>(run, {
     turn: 'acknowledge',
-    limitMs: round.setup.plan.limits.acknowledgeMs,
+    limitMs: run.setup.plan.limits.acknowledgeMs,
     awaited: new Set(deals.keys()),
     request: (place) => (deals.has(place) ? sharesFor(members, deals, place) : undefined),
     decode: (_, body) => decodeAcknowledgement(body, header.neighbours),
@@ -45,19 +35,15 @@ function sharesFor({ neighbourhoods }: Members, deals: Deals, place: number): Do
   return { name: 'shares', body: encodeShares(neighbourBitmap(dealers, neighbours.length), dealt) };
 }
 
-function verifyAcknowledgements(
-  round: Round,
-  deals: Deals,
-  acknowledgements: ReadonlyMap<number, Acknowledgement>,
-): Step {
-  const { ctx } = membersOf(round).cohort;
+function verifyAcknowledgements(run: Run, deals: Deals, acknowledgements: ReadonlyMap<number, Acknowledgement>): Step {
+  const { ctx } = run.members.cohort;
   const texts = new Map(
     [...acknowledgements].map(([place, { bitmap, signature }]) => [
       place,
       { message: acknowledgeText({ ctx, place }, bitmap), signature },
     ]),
   );
-  return verifyPlaces(round, texts, (later, valid) => {
+  return verifyPlaces(run, texts, (later, valid) => {
     const present = stillIn(later, valid);
     const counted = count(later, 'acknowledged', present, deals.keys());
     const good = new Map([...present].map((place) => [place, acknowledgements.get(place)!.good]));
@@ -65,9 +51,9 @@ function verifyAcknowledgements(
   });
 }
 
-function fixMaskers(round: Round, deals: Deals, good: GoodDealers): Step {
-  const members = membersOf(round);
+function fixMaskers(run: Run, deals: Deals, good: GoodDealers): Step {
+  const members = run.members;
   const maskers = chooseMaskers(members, new Set(deals.keys()), good);
-  if (!areEnough(members.cohort, maskers)) return abandon(round, 'too-few-survivors');
-  return openMaskedInput(round, deals, good, maskers);
+  if (!areEnough(members.cohort, maskers)) return abandon(run, 'too-few-survivors');
+  return openMaskedInput(run, deals, good, maskers);
 }

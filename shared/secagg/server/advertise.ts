@@ -1,67 +1,140 @@
-/** R0: gather advertisements, verify them together, and sign the header of the roster that they make. */
+/** R0: gather advertisements and verify them together, until there are enough for all cohorts. */
 
-import { bytes, compare } from '../../bytes.ts';
 import { ChoraleError } from '../../errors.ts';
 import { type DeviceId, deviceIdFromBytes } from '../../ids.ts';
-import { encodeHeader, headerText, type RosterHeader } from '../header.ts';
-import { chooseParameters, type Parameters } from '../parameters.ts';
-import {
-  type Advertisement,
-  areSoundLeaves,
-  decodeAdvertisement,
-  formCohort,
-  maxCohort,
-  rosterRoot,
-  signedAdvertisement,
-  signedCredentialOf,
-} from '../roster.ts';
-import { openDeal } from './deal.ts';
-import { abandon, compute, type Gathering, makeMembers, type Round, type Step, tally } from './state.ts';
+import type { Instant } from '../../ports.ts';
+import { mostOnRoll } from '../assignment.ts';
+import type { UpMessage } from '../messages.ts';
+import { areSoundLeaves, decodeAdvertisement, planHashOf, signedAdvertisement, signedCredentialOf } from '../roster.ts';
+import { arrivalsOf, hasArrived, noArrivals, withArrival, withoutArrivals } from './arrivals.ts';
+import { formCohorts } from './assign.ts';
+import { answering, refuse, type ServerEvent, type ServerSetup, type Stepped } from './round.ts';
+import { type Admitting, compute, type Gathered, type Gathering, type Step } from './state.ts';
 
 /** Opens the round. */
-export function gather(round: Round): Step {
-  const deadline = round.now + round.setup.plan.limits.advertiseMs;
-  return [{ round, phase: { at: 'gathering', deadline, verified: new Set() } }, [{ do: 'wake', at: deadline }]];
+export function gather(setup: ServerSetup, now: Instant): Stepped<Gathering> {
+  const gathered: Gathered = {
+    setup,
+    planHash: planHashOf(setup.planBytes),
+    invited: new Set(setup.invited),
+    now,
+    lastId: 0,
+    disconnected: new Set(),
+    withdrawn: new Set(),
+    advertised: noArrivals,
+  };
+  const deadline = now + setup.plan.limits.advertiseMs;
+  const phase = { at: 'admitting', deadline, verified: new Set<DeviceId>() } as const;
+  return [{ at: 'gathering', gathered, phase }, [{ do: 'wake', at: deadline }]];
+}
+
+export function stepGathering(state: Gathering, event: ServerEvent): Step {
+  const gathered = { ...state.gathered, now: event.now };
+  const current = { ...state, gathered };
+  switch (event.on) {
+    case 'message':
+      return receive(current, event.from as DeviceId, event.message);
+    case 'gone': {
+      const disconnected = new Set([...gathered.disconnected, event.device as DeviceId]);
+      return closeWhenDue({ ...current, gathered: { ...gathered, disconnected } });
+    }
+    case 'wake':
+      return closeWhenDue(current);
+    case 'computed': {
+      const { phase } = current;
+      return phase.at === 'working' && phase.id === event.id ? phase.next(gathered, event.result) : [current, []];
+    }
+    case 'persisted':
+      return [current, []];
+  }
+}
+
+function receive(before: Gathering, from: DeviceId, message: UpMessage): Step {
+  if (!before.gathered.invited.has(from)) {
+    return refuse(before, from, 'forbidden', 'this device was not invited to the round');
+  }
+  const state = { ...before, gathered: connect(before.gathered, from) };
+  const { gathered } = state;
+  if (message.name === 'resume') return answering(from, { ok: true }, [state, []]);
+  if (gathered.withdrawn.has(from)) return refuse(state, from, 'round-over', 'this device has left the round');
+  if (message.name === 'withdraw') {
+    return answering(from, { ok: true }, closeWhenDue({ ...state, gathered: withdrawAll(gathered, [from]) }));
+  }
+  if (message.name !== 'advertise') return refuse(state, from, 'wrong-turn', 'this device is not on a roster');
+  return receiveAdvertisement(state, from, message);
+}
+
+function receiveAdvertisement(state: Gathering, from: DeviceId, { body }: UpMessage): Step {
+  const { gathered, phase } = state;
+  if (hasArrived(gathered.advertised, from)) {
+    return refuse(state, from, 'duplicate', 'this device has advertised already');
+  }
+  if (phase.at !== 'admitting') return refuse(state, from, 'round-full', 'the roster is closed');
+  try {
+    const next = { ...state, gathered: keepAdvertisement(gathered, from, body) };
+    return answering(from, { ok: true }, closeWhenDue(next));
+  } catch (error) {
+    if (error instanceof ChoraleError) return refuse(state, from, error.code, error.message);
+    throw error;
+  }
 }
 
 /** Keeps an advertisement; its signatures are verified with the others'. @throws ChoraleError `invalid-input` */
-export function keepAdvertisement(round: Round, device: DeviceId, body: Uint8Array): Round {
+function keepAdvertisement(gathered: Gathered, device: DeviceId, body: Uint8Array): Gathered {
   const advertisement = decodeAdvertisement(body);
   const { leaf } = advertisement;
-  if (deviceIdFromBytes(leaf.deviceId) !== device || !areSoundLeaves([leaf], round.setup.plan.task)) {
+  if (deviceIdFromBytes(leaf.deviceId) !== device || !areSoundLeaves([leaf], gathered.setup.plan.task)) {
     throw new ChoraleError('invalid-input', 'malformed advertisement: its id or one of its keys is not acceptable');
   }
-  return { ...round, advertised: new Map(round.advertised).set(device, advertisement) };
+  return { ...gathered, advertised: withArrival(gathered.advertised, device, advertisement) };
 }
 
-export function isGathered({ advertised, setup, disconnected, withdrawn }: Round): boolean {
-  const isFull = advertised.size >= setup.cohort;
-  return isFull || setup.invited.every((id) => advertised.has(id) || disconnected.has(id) || withdrawn.has(id));
+function connect(gathered: Gathered, device: DeviceId): Gathered {
+  const { disconnected } = gathered;
+  if (!disconnected.has(device)) return gathered;
+  return { ...gathered, disconnected: new Set([...disconnected].filter((id) => id !== device)) };
 }
 
-/** Verifies what is new; makes the roster, or goes on gathering if signatures were bad and there is still time. */
-export function closeGathering(round: Round, phase: Gathering): Step {
-  const { planHash, setup } = round;
+/** Gathering is over when nobody more is wanted or can come, or at its deadline. */
+function closeWhenDue(state: Gathering): Step {
+  const { gathered, phase } = state;
+  if (phase.at !== 'admitting') return [state, []];
+  return isGathered(gathered) || gathered.now >= phase.deadline ? verify(gathered, phase) : [state, []];
+}
+
+function isGathered({ advertised, setup, disconnected, withdrawn }: Gathered): boolean {
+  if (advertised.size >= Math.min(setup.cohort * setup.cohorts, mostOnRoll)) return true;
+  // Asked after every message: devices are looked at one by one only where they could all be accounted for.
+  if (advertised.size + disconnected.size + withdrawn.size < setup.invited.length) return false;
+  return setup.invited.every((id) => hasArrived(advertised, id) || disconnected.has(id) || withdrawn.has(id));
+}
+
+/** Verifies what is new; forms the cohorts, or goes on gathering if signatures were bad and there is still time. */
+function verify(gathered: Gathered, phase: Admitting): Step {
+  const { planHash, setup } = gathered;
   const authority = { task: setup.plan.task, planHash, enrolmentKey: setup.enrolmentKey };
-  const fresh = [...round.advertised].filter(([device]) => !phase.verified.has(device));
+  const fresh = arrivalsOf(gathered.advertised).filter(([device]) => !phase.verified.has(device));
   const signatures = fresh.flatMap(([, advertisement]) => [
     signedAdvertisement(advertisement, planHash),
     signedCredentialOf(advertisement, authority),
   ]);
-  return compute(round, { do: 'verifyMany', signatures }, (later, { valid }) => {
+  return compute(gathered, { do: 'verifyMany', signatures }, (later, { valid }) => {
     const bad = fresh.filter((_, i) => !valid[2 * i] || !valid[2 * i + 1]).map(([device]) => device);
     const cleaned = withdrawAll(later, [...bad, ...withReusedKeys(later)]);
     const isOverdue = cleaned.now >= phase.deadline;
-    if (isGathered(cleaned) || isOverdue) return makeRoster(cleaned, isOverdue);
-    const verified = new Set(cleaned.advertised.keys());
-    return [{ round: cleaned, phase: { ...phase, verified } }, [{ do: 'wake', at: phase.deadline }]];
+    if (isGathered(cleaned) || isOverdue) return formCohorts(cleaned, isOverdue);
+    const verified = new Set(arrivalsOf(cleaned.advertised).map(([device]) => device));
+    return [
+      { at: 'gathering', gathered: cleaned, phase: { ...phase, verified } },
+      [{ do: 'wake', at: phase.deadline }],
+    ];
   });
 }
 
 /** Who advertised a key that stood in an advertisement before: every device would refuse such a roster. */
-function withReusedKeys({ advertised }: Round): readonly DeviceId[] {
+function withReusedKeys({ advertised }: Gathered): readonly DeviceId[] {
   const seen = new Set<string>();
-  return [...advertised].flatMap(([device, { leaf }]) => {
+  return arrivalsOf(advertised).flatMap(([device, { leaf }]) => {
     const keys = [leaf.channelKey, leaf.maskKey].map(String);
     const isReused = keys[0] === keys[1] || keys.some((key) => seen.has(key));
     for (const key of keys) seen.add(key);
@@ -69,70 +142,9 @@ function withReusedKeys({ advertised }: Round): readonly DeviceId[] {
   });
 }
 
-/** Takes devices out of a roster that is not made yet. */
-export function withdrawAll(round: Round, devices: readonly DeviceId[]): Round {
-  const advertised = new Map(round.advertised);
-  for (const device of devices) advertised.delete(device);
-  return { ...round, advertised, withdrawn: new Set([...round.withdrawn, ...devices]) };
-}
-
-/** Invited devices that left or kept silent; those for whom the roster filled too early did neither. */
-function countLost({ setup, advertised, disconnected, withdrawn }: Round, isOverdue: boolean): number {
-  const absent = setup.invited.filter((device) => !advertised.has(device));
-  return absent.filter((device) => isOverdue || disconnected.has(device) || withdrawn.has(device)).length;
-}
-
-function makeRoster(round: Round, isOverdue: boolean): Step {
-  const { setup, advertised } = round;
-  const lost = countLost(round, isOverdue);
-  const advertisements = [...advertised.values()].toSorted((a, b) => compare(a.leaf.deviceId, b.leaf.deviceId));
-  const counted = tally(round, 'advertised', advertisements.length, lost);
-  if (advertisements.length < setup.plan.minDevices) return abandon(counted, 'too-few-devices');
-  const parameters = parametersFor(counted, advertisements.length);
-  return parameters ? signHeader(counted, advertisements, parameters) : abandon(counted, 'no-parameters');
-}
-
-function parametersFor({ setup }: Round, devices: number): Parameters | undefined {
-  const { corruptBasisPoints, dropoutBasisPoints, sigma, eta } = setup.plan;
-  if (devices > maxCohort) return undefined;
-  try {
-    return chooseParameters({ devices, corruptBasisPoints, dropoutBasisPoints, sigma, eta });
-  } catch (error) {
-    if (error instanceof ChoraleError) return undefined;
-    throw error;
-  }
-}
-
-function signHeader(round: Round, advertisements: readonly Advertisement[], parameters: Parameters): Step {
-  const fields = headerOf(round, advertisements, parameters);
-  const header = encodeHeader(fields);
-  const job = {
-    do: 'signMany',
-    secretKey: round.setup.planSecretKey,
-    messages: [headerText(header)],
-  } as const;
-  return compute(round, job, (later, { signatures }) => {
-    const cohort = formCohort(fields, header, later.planHash, advertisements);
-    const members = makeMembers({ cohort, parameters, header, headerSignature: signatures[0]! });
-    return openDeal({ ...later, members, answered: bytes(advertisements.length) }, advertisements);
-  });
-}
-
-function headerOf(round: Round, advertisements: readonly Advertisement[], parameters: Parameters): RosterHeader {
-  return {
-    planHash: round.planHash,
-    cohort: 0,
-    cohortCount: 1,
-    roundDevices: advertisements.length,
-    roundRoot: bytes(32),
-    devices: advertisements.length,
-    neighbours: parameters.neighbours,
-    threshold: parameters.threshold,
-    windowSurvivors: parameters.windowSurvivors,
-    committee: parameters.committee,
-    committeeThreshold: parameters.committeeThreshold,
-    minSurvivors: parameters.minSurvivors,
-    noiseVariance: round.setup.noiseVariance(parameters),
-    rosterRoot: rosterRoot(advertisements),
-  };
+/** Takes devices out of rosters that are not made yet. */
+function withdrawAll(gathered: Gathered, devices: readonly DeviceId[]): Gathered {
+  if (devices.length === 0) return gathered;
+  const advertised = withoutArrivals(gathered.advertised, new Set(devices));
+  return { ...gathered, advertised, withdrawn: new Set([...gathered.withdrawn, ...devices]) };
 }

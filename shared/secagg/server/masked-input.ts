@@ -9,25 +9,14 @@ import { encodeBitmap } from '../survivors.ts';
 import { decodeMaskedInput, type MaskedInput } from '../up-messages.ts';
 import { openCertify } from './certify.ts';
 import type { Deals, GoodDealers, Masking } from './knowledge.ts';
-import {
-  abandon,
-  compute,
-  count,
-  type Members,
-  membersOf,
-  openTurn,
-  type Round,
-  type Step,
-  stillIn,
-  verifyPlaces,
-} from './state.ts';
+import { abandon, compute, count, type Members, openTurn, type Run, type Step, stillIn, verifyPlaces } from './run.ts';
 
-export function openMaskedInput(round: Round, deals: Deals, good: GoodDealers, maskers: ReadonlySet<number>): Step {
-  const members = membersOf(round);
-  const { dimension, limits } = round.setup.plan;
+export function openMaskedInput(run: Run, deals: Deals, good: GoodDealers, maskers: ReadonlySet<number>): Step {
+  const members = run.members;
+  const { dimension, limits } = run.setup.plan;
   const masking = maskingOf(members, deals, maskers);
   const evidence = new Map([...maskers].map((place) => [place, evidenceFor(members, deals, good, masking, place)]));
-  return openTurn<MaskedInput>(round, {
+  return openTurn<MaskedInput>(run, {
     turn: 'masked-input',
     limitMs: limits.maskedInputMs,
     awaited: maskers,
@@ -69,10 +58,10 @@ function sharers({ bitmap }: Masking, evidence: readonly DealEvidence[]): DownMe
   return { name: 'sharers', body: encodeSharers({ bitmap, evidence }) };
 }
 
-function verifyInputs(round: Round, masking: Masking, inputs: ReadonlyMap<number, MaskedInput>): Step {
+function verifyInputs(run: Run, masking: Masking, inputs: ReadonlyMap<number, MaskedInput>): Step {
   const texts = [...inputs.values()].flatMap(({ vector, tags }) => [vector, tags]);
-  return compute(round, { do: 'hashMany', texts }, (later, { hashes }) => {
-    const { ctx } = membersOf(later).cohort;
+  return compute(run, { do: 'hashMany', texts }, (later, { hashes }) => {
+    const { ctx } = later.members.cohort;
     const signed = new Map(
       [...inputs].map(([place, { signature }], i) => {
         const message = maskedInputText({ ctx, place }, masking.h1, hashes[2 * i]!, hashes[2 * i + 1]!);
@@ -89,14 +78,14 @@ function verifyInputs(round: Round, masking: Masking, inputs: ReadonlyMap<number
 
 /** From here on U2 stands: who withdraws later is in the sum. */
 function fixSurvivors(
-  round: Round,
+  run: Run,
   masking: Masking,
   inputs: ReadonlyMap<number, MaskedInput>,
   survivors: ReadonlySet<number>,
 ): Step {
-  if (!areEnough(membersOf(round).cohort, survivors)) return abandon(round, 'too-few-survivors');
-  const sum = wordSum(new Uint32Array(round.setup.plan.dimension));
+  if (!areEnough(run.members.cohort, survivors)) return abandon(run, 'too-few-survivors');
+  const sum = wordSum(new Uint32Array(run.setup.plan.dimension));
   for (const place of survivors) sum.add(inputs.get(place)!.vector);
   const tags = new Map([...survivors].map((place) => [place, inputs.get(place)!.tags]));
-  return openCertify(round, masking, { places: survivors, sum: sum.words(), tags });
+  return openCertify(run, masking, { places: survivors, sum: sum.words(), tags });
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { chooseMaskers } from './maskers.ts';
-import type { Members } from './state.ts';
+import type { Members } from './run.ts';
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 

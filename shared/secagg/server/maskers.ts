@@ -1,7 +1,7 @@
 /** U1: whose vectors are masked together. Any choice among those who dealt and acknowledged is safe; this one is fair. */
 
 import type { GoodDealers } from './knowledge.ts';
-import type { Members } from './state.ts';
+import type { Members } from './run.ts';
 
 /**
  * Leaves out dealers that more neighbours refused than can be corrupt, then, until nothing changes, those whose secrets

@@ -12,17 +12,7 @@ import { unmaskJob } from '../masks.ts';
 import { memberAt } from '../roster.ts';
 import { dealtHash, type Reveal } from '../up-messages.ts';
 import { type Certified, indexIn, type Masking, type Survival } from './knowledge.ts';
-import {
-  abandon,
-  accuse,
-  cohortAccountOf,
-  compute,
-  end,
-  type Members,
-  membersOf,
-  type Round,
-  type Step,
-} from './state.ts';
+import { abandon, accountOf, accuse, compute, end, type Members, type Run, type Step } from './run.ts';
 
 export type Revealed = {
   readonly masking: Masking;
@@ -46,8 +36,8 @@ type Target = {
 };
 type HeldShare = { readonly holder: number } & SaltedShare;
 
-export function openSum(round: Round, revealed: Revealed): Step {
-  const blamed = accuse(round, falseTaggers(membersOf(round), revealed));
+export function openSum(run: Run, revealed: Revealed): Step {
+  const blamed = accuse(run, falseTaggers(run.members, revealed));
   const { masking, survival, certified } = revealed;
   return checkShares(blamed, { masking, survival, certified }, targetsOf(revealed));
 }
@@ -82,23 +72,23 @@ function sharesAbout({ masking, reveals }: Revealed, dealer: number): readonly H
 }
 
 /** Checks as many shares as are still needed, until every secret has a threshold of good ones. */
-function checkShares(round: Round, opening: Opening, targets: readonly Target[]): Step {
-  const { ctx, header } = membersOf(round).cohort;
+function checkShares(run: Run, opening: Opening, targets: readonly Target[]): Step {
+  const { ctx, header } = run.members.cohort;
   const { threshold } = header;
   if (targets.some(({ good, untried }) => good.length + untried.length < threshold)) {
-    return abandon(round, 'too-few-shares');
+    return abandon(run, 'too-few-shares');
   }
   const tried = targets.map(({ good, untried }) => untried.slice(0, threshold - good.length));
   const texts = targets.flatMap(({ dealer, kind }, i) =>
     tried[i]!.map((share) => shareText(ctx, { dealer, holder: share.holder, kind }, share)),
   );
-  if (texts.length === 0) return reconstruct(round, opening, targets);
-  return compute(round, { do: 'hashMany', texts }, (later, { hashes }) => {
+  if (texts.length === 0) return reconstruct(run, opening, targets);
+  return compute(run, { do: 'hashMany', texts }, (later, { hashes }) => {
     const remaining = hashes.values();
     const liars = new Set<number>();
     const next = targets.map((target, i): Target => {
       const good = tried[i]!.filter(({ holder }) => {
-        const isGood = equal(remaining.next().value!, hashOf(membersOf(later), opening, target, holder));
+        const isGood = equal(remaining.next().value!, hashOf(later.members, opening, target, holder));
         if (!isGood) liars.add(holder);
         return isGood;
       });
@@ -115,15 +105,15 @@ function hashOf({ neighbourhoods }: Members, { masking }: Opening, { dealer, kin
 
 type Secret = { readonly place: number; readonly secret: Uint8Array<ArrayBuffer> };
 
-function reconstruct(round: Round, opening: Opening, targets: readonly Target[]): Step {
-  const { threshold } = membersOf(round).cohort.header;
+function reconstruct(run: Run, opening: Opening, targets: readonly Target[]): Step {
+  const { threshold } = run.members.cohort.header;
   const secrets = targets.map(
     ({ good }): SharedSecret => ({
       threshold,
       shares: good.map(({ holder, share }) => ({ point: holder + 1, share })),
     }),
   );
-  return compute(round, { do: 'reconstruct', secrets }, (later, result) => {
+  return compute(run, { do: 'reconstruct', secrets }, (later, result) => {
     const opened = targets.map(({ dealer, kind }, i) => ({ place: dealer, kind, secret: result.secrets[i] }));
     const missing = opened.filter(({ secret }) => !secret).map(({ place }) => place);
     if (missing.length > 0) return abandon(accuse(later, missing), 'bad-dealer');
@@ -134,10 +124,10 @@ function reconstruct(round: Round, opening: Opening, targets: readonly Target[])
 }
 
 /** Shares that their dealer signed and that do not give what it advertised prove that the dealer lied. */
-function checkSecrets(round: Round, opening: Opening, selfMasks: readonly Secret[], maskKeys: readonly Secret[]): Step {
-  const { cohort } = membersOf(round);
+function checkSecrets(run: Run, opening: Opening, selfMasks: readonly Secret[], maskKeys: readonly Secret[]): Step {
+  const { cohort } = run.members;
   const agreement = maskKeys.map(({ secret }) => secret);
-  return compute(round, { do: 'publicKeys', agreement, signing: [] }, (later, keys) => {
+  return compute(run, { do: 'publicKeys', agreement, signing: [] }, (later, keys) => {
     const liars = [
       ...selfMasks.filter(({ place, secret }) => !equal(commitment(secret), memberAt(cohort, place).commitment)),
       ...maskKeys.filter(({ place }, i) => !equal(keys.agreement[i]!, memberAt(cohort, place).maskKey)),
@@ -155,8 +145,8 @@ function checkSecrets(round: Round, opening: Opening, selfMasks: readonly Secret
   });
 }
 
-function unmask(round: Round, opening: Opening, selfMasks: readonly Secret[], maskKeys: readonly Secret[]): Step {
-  const { cohort } = membersOf(round);
+function unmask(run: Run, opening: Opening, selfMasks: readonly Secret[], maskKeys: readonly Secret[]): Step {
+  const { cohort } = run.members;
   const job = unmaskJob({
     sum: opening.survival.sum,
     salt: maskSalt(cohort.ctx, opening.masking.h1),
@@ -170,7 +160,7 @@ function unmask(round: Round, opening: Opening, selfMasks: readonly Secret[], ma
       })),
     })),
   });
-  return compute(round, job, (later, { vector }) =>
+  return compute(run, job, (later, { vector }) =>
     isInRange(later, opening, vector) ? commit(later, opening, vector) : abandon(later, 'sum-out-of-range'),
   );
 }
@@ -179,20 +169,20 @@ function survivingMaskers({ masking, survival }: Opening, place: number): readon
   return masking.neighbourhoods.get(place)!.filter((other) => survival.places.has(other));
 }
 
-function isInRange(round: Round, { survival }: Opening, sum: Uint32Array): boolean {
-  const { noiseVariance } = membersOf(round).cohort.header;
-  return isPlausible(sum, round.setup, { contributors: survival.places.size, noiseVariance });
+function isInRange(run: Run, { survival }: Opening, sum: Uint32Array): boolean {
+  const { noiseVariance } = run.members.cohort.header;
+  return isPlausible(sum, run.setup, { contributors: survival.places.size, noiseVariance });
 }
 
-function commit(round: Round, { masking, survival, certified }: Opening, sum: Uint32Array<ArrayBuffer>): Step {
-  const { cohort, ids, parameters, header, headerSignature } = membersOf(round);
-  return end(round, {
+function commit(run: Run, { masking, survival, certified }: Opening, sum: Uint32Array<ArrayBuffer>): Step {
+  const { cohort, ids, parameters, header, headerSignature } = run.members;
+  return end(run, {
     kind: 'committed',
     sum,
     survivors: [...survival.places].map((place) => ids[place]!),
     parameters,
     transcript: {
-      planHash: round.planHash,
+      planHash: run.planHash,
       header,
       headerSignature,
       rosterRoot: cohort.header.rosterRoot,
@@ -200,6 +190,6 @@ function commit(round: Round, { masking, survival, certified }: Opening, sum: Ui
       survivors: certified.bitmap,
       committeeSignatures: certified.signatures,
     },
-    ...cohortAccountOf(round),
+    ...accountOf(run),
   });
 }

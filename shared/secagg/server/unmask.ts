@@ -7,18 +7,18 @@ import { encodeCertificateHead } from '../down-messages.ts';
 import type { DownMessage } from '../messages.ts';
 import { decodeUnmasking, type Reveal, type Unmasking } from '../up-messages.ts';
 import { type Certified, indexIn, type Masking, type Survival } from './knowledge.ts';
-import { compute, count, membersOf, openTurn, type Round, type Step, verifyPlaces } from './state.ts';
+import { compute, count, openTurn, type Run, type Step, verifyPlaces } from './run.ts';
 import { openSum } from './sum.ts';
 
-export function openUnmask(round: Round, masking: Masking, survival: Survival, certified: Certified): Step {
+export function openUnmask(run: Run, masking: Masking, survival: Survival, certified: Certified): Step {
   const head = encodeCertificateHead({
     maskersBitmap: masking.bitmap,
     survivorsBitmap: certified.bitmap,
     signatures: certified.signatures,
   });
-  return openTurn<Unmasking>(round, {
+  return openTurn<Unmasking>(run, {
     turn: 'unmask',
-    limitMs: round.setup.plan.limits.unmaskMs,
+    limitMs: run.setup.plan.limits.unmaskMs,
     awaited: masking.places,
     request: (place) => (masking.places.has(place) ? certificateFor(masking, survival, head, place) : undefined),
     decode: (place, body) => decodeReveals(masking, survival, place, body),
@@ -51,15 +51,15 @@ function decodeReveals(masking: Masking, survival: Survival, place: number, body
 }
 
 function verifyUnmaskings(
-  round: Round,
+  run: Run,
   masking: Masking,
   survival: Survival,
   certified: Certified,
   unmaskings: ReadonlyMap<number, Unmasking>,
 ): Step {
   const texts = [...unmaskings.values()].map(({ encoded }) => encoded);
-  return compute(round, { do: 'hashMany', texts }, (later, { hashes }) => {
-    const { ctx } = membersOf(later).cohort;
+  return compute(run, { do: 'hashMany', texts }, (later, { hashes }) => {
+    const { ctx } = later.members.cohort;
     const signed = new Map(
       [...unmaskings].map(([place, { signature }], i) => {
         const message = unmaskText({ ctx, place }, masking.h1, certified.h2, hashes[i]!);
