@@ -26,6 +26,8 @@ export type Climate = {
   readonly http: { readonly mostDelayMs: number; readonly breakProbability: number };
   /** Clocks are as far off, either way. */
   readonly mostSkewMs: number;
+  /** Clocks run as much too fast or too slow. */
+  readonly mostDriftPerMille: number;
   /** Of a dead program, a device that cannot be reached, a person who has second thoughts. */
   readonly mostAwayMs: number;
   /** Between a device's looks at what the coordinator has. */
@@ -86,6 +88,7 @@ export function drawClimate(random: SeededRandom): Climate {
     stormMs: 30_000 + random.below(60_000),
     stormRounds: oneOf(1, 1, 2, 3),
     inviteFactor: oneOf(1, 1.3),
+    mostDriftPerMille: oneOf(0, 1, 30),
   };
 }
 

@@ -4,6 +4,7 @@ import { invariant } from '@chorale/shared';
 import type { StoreOperation } from '@chorale/shared/adapters/node';
 import { perfectLink, type SeededRandom } from '@chorale/shared/testing';
 import { linkName } from '../world/coordinator.ts';
+import type { ClockFault } from '../world/life.ts';
 import type { Watch } from '../world/seen.ts';
 import { fairWeather, type HttpFate, type Mishap, type Place, type Weather } from '../world/weather.ts';
 import type { World } from '../world.ts';
@@ -83,9 +84,10 @@ export class Storm implements Weather {
   }
 
   /** Clocks are off from the beginning, and off in another way after a restart. */
-  skewMs(): number {
-    const { mostSkewMs } = this.#climate;
-    return mostSkewMs === 0 ? 0 : this.#random.below(2 * mostSkewMs + 1) - mostSkewMs;
+  clockFault(): ClockFault {
+    const { mostSkewMs, mostDriftPerMille } = this.#climate;
+    const within = (most: number) => (most === 0 ? 0 : this.#random.below(2 * most + 1) - most);
+    return { skewMs: within(mostSkewMs), driftPerMille: within(mostDriftPerMille) };
   }
 
   awayMs(): number {

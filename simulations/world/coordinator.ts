@@ -47,7 +47,7 @@ export class WorldCoordinator implements LoopbackServer {
     const { clock, random, crypto, rounds = {}, limits = {}, weather, watch } = this.#options;
     const life = new Life();
     const die = () => this.#die(life);
-    const own = clockOf(life, clock, weather.skewMs('coordinator'));
+    const own = clockOf(life, clock, weather.clockFault('coordinator'));
     this.#life = life;
     const store = mediumOf({
       ...{ disk: this.disk, life, clock, die },

@@ -140,7 +140,7 @@ export class WorldDevice {
       sources: 'rows' in memory ? { [rowSource]: () => memory.rows } : {},
       ports: {
         ...{ random, crypto, trainer },
-        clock: clockOf(life, clock, weather.skewMs(index)),
+        clock: clockOf(life, clock, weather.clockFault(index)),
         store: mediumOf({
           ...{ disk: this.disk, life, clock },
           mishapOf: (operation) => weather.storage(index, operation),

@@ -24,15 +24,25 @@ export class Life {
   }
 }
 
-/**
- * The clock that a program reads: ahead of the world's by `skewMs`, and silent once the program is dead.
- *
- * @param skewMs whole, negative for a clock that is behind
- */
-export function clockOf(life: Life, world: Clock, skewMs = 0): Clock {
+/** How a program's clock is wrong. Whole numbers, negative for a clock that is behind, or slow. */
+export type ClockFault = {
+  /** How far it is ahead when the program starts. */
+  readonly skewMs: number;
+  /** By how many parts of a thousand it is too fast. */
+  readonly driftPerMille: number;
+};
+
+/** The clock that a program reads: wrong in its own way, and silent once the program is dead. */
+export function clockOf(life: Life, world: Clock, { skewMs, driftPerMille }: ClockFault): Clock {
+  const [startedAt, pace] = [world.now(), 1000 + driftPerMille];
+  const elapsedOn = (passed: number) => Math.floor((passed * pace) / 1000);
   return {
-    now: () => world.now() + skewMs,
-    wakeAt: (at, callback) => world.wakeAt(at - skewMs, () => void (life.isOver || callback())),
+    now: () => startedAt + skewMs + elapsedOn(world.now() - startedAt),
+    wakeAt(at, callback) {
+      // The least time of the world's at which this clock shows so much.
+      const passed = Math.ceil(((at - startedAt - skewMs) * 1000) / pace);
+      return world.wakeAt(startedAt + passed, () => void (life.isOver || callback()));
+    },
   };
 }
 

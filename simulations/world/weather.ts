@@ -3,6 +3,7 @@
 import type { TaskId } from '@chorale/shared';
 import type { StoreOperation } from '@chorale/shared/adapters/node';
 import type { TurnName } from '@chorale/shared/wire';
+import type { ClockFault } from './life.ts';
 
 /** A program of the world: the coordinator, or the device of an index. */
 export type Place = 'coordinator' | number;
@@ -37,8 +38,8 @@ export type Weather = {
   leaves(moment: LeavingMoment): 'before' | 'after' | undefined;
   /** Whether the coordinator dies at a step of a round. */
   falls(step: string): boolean;
-  /** How far the clock of a program that starts now is ahead; whole, within a day. */
-  skewMs(at: Place): number;
+  /** How the clock of a program that starts now is wrong: within a day. */
+  clockFault(at: Place): ClockFault;
   /** How long a dead program stays away. */
   awayMs(at: Place): number;
 };
@@ -49,6 +50,6 @@ export const fairWeather: Weather = {
   http: () => ({ delayMs: 0 }),
   leaves: () => undefined,
   falls: () => false,
-  skewMs: () => 0,
+  clockFault: () => ({ skewMs: 0, driftPerMille: 0 }),
   awayMs: () => 1500,
 };
