@@ -6,12 +6,14 @@ import { MutatedTree } from '../attacks/adapters/mutated-tree.ts';
 import { type InversionReport, invertUpdates } from '../attacks/inversion.ts';
 import { type Mutation, mutations } from '../attacks/mutations.ts';
 import type { LabOutput } from './command.ts';
+import { addPoisoning } from './poisoning.ts';
 import { decimal, wholeNumber } from './privacy-options.ts';
 
 export function addAttackCommand(lab: Command, output: LabOutput): void {
   const attack = lab.command('attack').description('Attacks, and what each of them gets.');
   addInversion(attack, output);
   addMutations(attack, output);
+  addPoisoning(attack, output);
 }
 
 type InversionFlags = {

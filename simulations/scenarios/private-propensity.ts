@@ -49,6 +49,8 @@ export type TrainingRun = {
   readonly onRound?: (done: number) => void;
 };
 
+type Assumptions = Pick<PrivatePropensity, 'cohort' | 'corrupt' | 'dropout'>;
+
 const askings = 2;
 
 /** Rounds of a whole run, preparation included. */
@@ -69,7 +71,7 @@ export function multiplierOf(setting: PrivatePropensity): NoiseMultiplier {
 }
 
 /** h: survivors who are surely honest in the smallest cohort that still counts. */
-export function honestSurvivorsOf({ cohort, corrupt, dropout }: PrivatePropensity): number {
+export function honestSurvivorsOf({ cohort, corrupt, dropout }: Assumptions): number {
   const [corruptBasisPoints, dropoutBasisPoints] = [Math.round(corrupt * 10_000), Math.round(dropout * 10_000)];
   const parameters = chooseParameters({ devices: cohort, corruptBasisPoints, dropoutBasisPoints, sigma: 80, eta: 30 });
   return parameters.minSurvivors - parameters.corrupt;
