@@ -70,8 +70,19 @@ function importSecret(curve: Curve, secretKey: Bytes): KeyObject {
   return createPrivateKey({ format: 'jwk', key });
 }
 
+/** Public keys that were read lately: a round agrees with the same ones, and verifies under them, again and again. */
+const known: Readonly<Record<Curve, Map<string, KeyObject>>> = { X25519: new Map(), Ed25519: new Map() };
+/** More than a cohort has members. */
+const mostKnown = 4096;
+
 function importPublic(curve: Curve, publicKey: Bytes): KeyObject {
-  return createPublicKey({ format: 'jwk', key: { kty: 'OKP', crv: curve, x: base64url(publicKey) } });
+  const [keys, x] = [known[curve], base64url(publicKey)];
+  const found = keys.get(x);
+  if (found !== undefined) return found;
+  const key = createPublicKey({ format: 'jwk', key: { kty: 'OKP', crv: curve, x } });
+  if (keys.size === mostKnown) keys.clear();
+  keys.set(x, key);
+  return key;
 }
 
 function publicKeyOf(key: KeyObject): Bytes {
@@ -83,7 +94,8 @@ function base64url(value: Bytes): string {
   return Buffer.from(value.buffer, value.byteOffset, value.length).toString('base64url');
 }
 
-/** Node's buffers may be windows into a pool. */
+/** Node's buffers may be windows into a pool: those are copied. */
 function own(buffer: Uint8Array): Bytes {
-  return new Uint8Array(buffer);
+  const memory = buffer.buffer as ArrayBuffer; // Node shares none of its own.
+  return memory.byteLength === buffer.length ? new Uint8Array(memory) : new Uint8Array(buffer);
 }

@@ -42,7 +42,7 @@ import {
   rosterRoot,
 } from './roster.ts';
 import { weakestWindow } from './survivors.ts';
-import { type Deal, dealtTo, decodeDeal, decodeMaskedInput, neighbourBitmap } from './up-messages.ts';
+import { type Deal, decodeDeal, decodeMaskedInput, neighbourBitmap } from './up-messages.ts';
 
 const provider = rememberingVerdicts(nodeCrypto());
 
@@ -423,7 +423,7 @@ describe('two headers on one roster', () => {
         const dealer = idAt(place);
         const theirs = cohorts[half(dealer)]!;
         const index = neighboursOf(theirs.cohort, theirs.placeOf(dealer)).indexOf(theirs.placeOf(id));
-        return dealtTo(deals.get(dealer)!, index);
+        return { deal: deals.get(dealer)!, index };
       });
       const shares: DownMessage = {
         name: 'shares',

@@ -5,7 +5,7 @@
  * (against Pasquini, Francati, Ateniese, CCS 2022).
  */
 
-import { type Bytes, concat, tag, u32 } from '../bytes.ts';
+import { type Bytes, bytes, concat, tag, u32 } from '../bytes.ts';
 import { hkdf, hkdfMany, hmacSha256, sha256 } from '../crypto/index.ts';
 import { leafHash } from './merkle.ts';
 
@@ -118,6 +118,28 @@ export type ShareSubject = { readonly dealer: number; readonly holder: number; r
 /** The dealer signs its hash, so that a holder can neither be cheated nor lie later. */
 export function shareText(ctx: Bytes, { dealer, holder, kind }: ShareSubject, { share, salt }: SaltedShare): Bytes {
   return concat(labels.share, ctx, u32(dealer), u32(holder), Uint8Array.of(kind), share, salt);
+}
+
+export type HeldShare = { readonly holder: number } & SaltedShare;
+
+/** The same for many shares of one secret, in one buffer: a large round has more texts than there is time to allocate. */
+export function shareTexts(
+  ctx: Bytes,
+  { dealer, kind }: Omit<ShareSubject, 'holder'>,
+  shares: readonly HeldShare[],
+): readonly Bytes[] {
+  const before = concat(labels.share, ctx, u32(dealer));
+  const length = before.length + 4 + 1 + 32 + 16;
+  const texts = bytes(length * shares.length);
+  return shares.map(({ holder, share, salt }, i) => {
+    const text = texts.subarray(length * i, length * (i + 1));
+    text.set(before);
+    text.set(u32(holder), before.length);
+    text[before.length + 4] = kind;
+    text.set(share, before.length + 5);
+    text.set(salt, before.length + 37);
+    return text;
+  });
 }
 
 export function shareHash(ctx: Bytes, subject: ShareSubject, salted: SaltedShare): Bytes {

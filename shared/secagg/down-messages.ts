@@ -1,6 +1,6 @@
 /** Bodies of what the coordinator sends. A device knows its cohort's size, so every decoder is bounded. */
 
-import { type Bytes, concat, u32 } from '../bytes.ts';
+import { type Bytes, bytes, concat, u32 } from '../bytes.ts';
 import { mostOnRoll, type Roll, rollEntryBytes } from './assignment.ts';
 import { viewTagBytes } from './context.ts';
 import { decodeHeader, headerBytes, type RosterHeader } from './header.ts';
@@ -8,6 +8,7 @@ import { hashBytes, sealedBytes, signatureBytes } from './messages.ts';
 import { Reader } from './reader.ts';
 import { advertisementBytes, maxCohort } from './roster.ts';
 import { decodeBitmap } from './survivors.ts';
+import { type DealtPart, dealtBytes, writeDealt } from './up-messages.ts';
 
 /** The signed header, the roll of a round of several cohorts, and every advertisement, ascending by device id. */
 export type RosterMessage = {
@@ -50,8 +51,13 @@ export type DealtShares = { readonly sealed: Bytes; readonly maskKeyHash: Bytes;
 export type SharesMessage = ReadonlyMap<number, DealtShares>;
 
 /** Bitmap of the neighbours that dealt ‖ per dealer in ascending place: 120 sealed bytes and two hashes. */
-export function encodeShares(dealers: Bytes, dealt: readonly Bytes[]): Bytes {
-  return concat(dealers, ...dealt);
+export function encodeShares(dealers: Bytes, dealt: readonly DealtPart[]): Bytes {
+  const body = bytes(dealers.length + dealtBytes * dealt.length);
+  body.set(dealers);
+  dealt.forEach((part, i) => {
+    writeDealt(part, body, dealers.length + dealtBytes * i);
+  });
+  return body;
 }
 
 /** @throws ChoraleError `invalid-input` */

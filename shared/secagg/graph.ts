@@ -33,10 +33,11 @@ export function ringOrder(ids: readonly Bytes[], ctx: Bytes): Ring {
 export function neighbourPlaces(place: number, devices: number, neighbours: number): readonly number[] {
   if (neighbours === devices - 1) return Array.from({ length: neighbours }, (_, i) => (i < place ? i : i + 1));
   invariant(neighbours % 2 === 0 && neighbours < devices, 'a ring joins an even number of neighbours');
-  const distances = Array.from({ length: neighbours / 2 }, (_, i) => i + 1);
-  return distances
-    .flatMap((distance) => [(place + devices - distance) % devices, (place + distance) % devices])
-    .sort((a, b) => a - b);
+  const first = place - neighbours / 2;
+  const around = Array.from({ length: neighbours + 1 }, (_, i) => (first + i + devices) % devices);
+  const zero = around.indexOf(0);
+  const ascending = zero < 0 ? around : [...around.slice(zero), ...around.slice(0, zero)];
+  return ascending.filter((other) => other !== place);
 }
 
 /** Ring places of the `committee` devices that sign the survivor set, ascending. */

@@ -36,6 +36,7 @@ import {
   encodeSharePair,
   encodeUnmasking,
   type Reveal,
+  revealAt,
 } from './up-messages.ts';
 
 const filled = (length: number, value: number): Bytes => bytes(length).fill(value);
@@ -117,7 +118,8 @@ const bitmap = encodeBitmap([0, 2, 10], devices);
 const evidence = [
   { place: 2, ciphertextsHash: filled(32, 1), shareHashesHash: filled(32, 2), signature: filled(64, 3) },
 ];
-const dealt = concat(filled(120, 1), filled(32, 2), filled(32, 3));
+const deal = { ciphertexts: filled(120, 1), shareHashes: concat(filled(32, 2), filled(32, 3)) };
+const dealt = { deal, index: 0 };
 const certificate = {
   maskersBitmap: bitmap,
   survivorsBitmap: encodeBitmap([0, 2], devices),
@@ -261,7 +263,8 @@ describe('what is encoded comes back', () => {
   it('for shares and reveals', () => {
     expect(decodeSharePair(encodeSharePair(pair))).toEqual(pair);
     expect(decodeSharePair(encodeSharePair(pair).slice(1))).toBeUndefined();
-    expect(decodeUnmasking(decoders.unmasking!.text, reveals.length).reveals).toEqual(reveals);
+    const unmasking = decodeUnmasking(decoders.unmasking!.text, reveals.length);
+    expect(reveals.map((_, index) => revealAt(unmasking, index))).toEqual(reveals);
     expect(decodeShares(decoders.shares!.text, neighbours).get(3)).toEqual({
       sealed: filled(120, 1),
       maskKeyHash: filled(32, 2),

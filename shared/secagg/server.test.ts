@@ -18,6 +18,8 @@ import {
   encodeMaskedInput,
   encodeReveals,
   encodeUnmasking,
+  type Reveal,
+  revealAt,
 } from './up-messages.ts';
 
 const provider = rememberingVerdicts(nodeCrypto());
@@ -109,15 +111,19 @@ async function lieAtUnmask(lab: Lab, liar: DeviceId, makeReveals: (body: Bytes) 
   });
 }
 
+/** Of a device with nine masking neighbours. */
+function revealsIn(body: Bytes): readonly Reveal[] {
+  const unmasking = decodeUnmasking(body, 9);
+  return Array.from({ length: 9 }, (_, index) => revealAt(unmasking, index));
+}
+
 describe('a holder', () => {
   it('that reveals a false share is named by its signature, and the others’ shares suffice', async () => {
     const lab = await makeLab('lying holder');
     const liar = lab.ids[5]!;
     const { outcome } = await lieAtUnmask(lab, liar, (body) =>
       encodeReveals(
-        decodeUnmasking(body, 9).reveals.map((reveal) =>
-          'share' in reveal ? { ...reveal, share: bytes(32).fill(1) } : reveal,
-        ),
+        revealsIn(body).map((reveal) => ('share' in reveal ? { ...reveal, share: bytes(32).fill(1) } : reveal)),
       ),
     );
     expect(outcome).toMatchObject({ kind: 'committed', named: [liar] });
@@ -129,9 +135,7 @@ describe('a holder', () => {
     const liar = lab.ids[5]!;
     const { outcome } = await lieAtUnmask(lab, liar, (body) =>
       encodeReveals(
-        decodeUnmasking(body, 9).reveals.map((reveal) =>
-          'share' in reveal ? { ...reveal, about: 'mask-key' as const } : reveal,
-        ),
+        revealsIn(body).map((reveal) => ('share' in reveal ? { ...reveal, about: 'mask-key' as const } : reveal)),
       ),
     );
     expect(outcome).toMatchObject({ kind: 'committed', funnel: { unmasked: 9 } });

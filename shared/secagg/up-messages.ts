@@ -35,16 +35,14 @@ export function decodeDeal(body: Uint8Array, neighbours: number): Deal {
 }
 
 /** What a deal holds for the neighbour at one index. */
-export function dealtTo(deal: Deal, index: number): Bytes {
-  return concat(...dealtParts(deal, index));
-}
+export type DealtPart = { readonly deal: Omit<Deal, 'signature'>; readonly index: number };
 
-/** The same as views, for who copies it next: the sealed pair of shares, and both hashes. */
-export function dealtParts({ ciphertexts, shareHashes }: Deal, index: number): readonly [Bytes, Bytes] {
-  return [
-    ciphertexts.subarray(sealedBytes * index, sealedBytes * (index + 1)),
-    shareHashes.subarray(2 * hashBytes * index, 2 * hashBytes * (index + 1)),
-  ];
+export const dealtBytes = sealedBytes + 2 * hashBytes;
+
+/** Writes the sealed pair of shares and both hashes. */
+export function writeDealt({ deal, index }: DealtPart, into: Bytes, at: number): void {
+  into.set(deal.ciphertexts.subarray(sealedBytes * index, sealedBytes * (index + 1)), at);
+  into.set(deal.shareHashes.subarray(2 * hashBytes * index, 2 * hashBytes * (index + 1)), at + sealedBytes);
 }
 
 /** The hash that a deal holds of one share for the neighbour at one index. */
@@ -117,17 +115,19 @@ export type Reveal =
   /** Its share was refused at R1b, so there is nothing to reveal. */
   | { readonly about: 'bad-share' };
 
+type Subject = Reveal['about'];
+
 /** In the order of their numbers on the wire. */
-const subjects = ['nothing', 'mask-key', 'self-mask', 'false-tag', 'bad-share'] as const;
+const subjects: readonly Subject[] = ['nothing', 'mask-key', 'self-mask', 'false-tag', 'bad-share'];
 
-export type Unmasking = { readonly reveals: readonly Reveal[]; readonly encoded: Bytes; readonly signature: Bytes };
+/** `encoded` has one entry of 49 bytes per masking neighbour, in ascending place: the many are read one by one, when needed. */
+export type Unmasking = { readonly encoded: Bytes; readonly signature: Bytes };
 
-/** One entry of 49 bytes per masking neighbour, in ascending place. */
 export function encodeReveals(reveals: readonly Reveal[]): Bytes {
   return concat(...reveals.map(encodeReveal));
 }
 
-export function encodeUnmasking({ encoded, signature }: Omit<Unmasking, 'reveals'>): Bytes {
+export function encodeUnmasking({ encoded, signature }: Unmasking): Bytes {
   return concat(encoded, signature);
 }
 
@@ -137,23 +137,40 @@ export function decodeUnmasking(body: Uint8Array, maskers: number): Unmasking {
   const encoded = reader.take(revealBytes * maskers);
   const signature = reader.take(signatureBytes);
   reader.end();
-  const entries = new Reader(encoded, 'unmasking');
-  return { reveals: entries.list(maskers, () => readReveal(entries)), encoded, signature };
+  for (let index = 0; index < maskers; index++) {
+    if (!isReveal(encoded, index)) throw reader.malformed('an entry of no known kind');
+  }
+  return { encoded, signature };
+}
+
+/** What an unmasking says about the neighbour at one index. */
+export function subjectAt({ encoded }: Pick<Unmasking, 'encoded'>, index: number): Subject {
+  return subjects[encoded[revealBytes * index]!]!; // Decoding has refused all other numbers.
+}
+
+/** The same with the share, if there is one, in the unmasking's own memory. */
+export function revealAt(unmasking: Pick<Unmasking, 'encoded'>, index: number): Reveal {
+  const about = subjectAt(unmasking, index);
+  if (!holdsShare(about)) return { about };
+  const from = revealBytes * index + 1;
+  const { encoded } = unmasking;
+  return { about, share: encoded.subarray(from, from + 32), salt: encoded.subarray(from + 32, from + 48) };
+}
+
+function holdsShare(about: Subject): about is 'mask-key' | 'self-mask' {
+  return about === 'mask-key' || about === 'self-mask';
+}
+
+function isReveal(encoded: Bytes, index: number): boolean {
+  const from = revealBytes * index;
+  const about = subjects[encoded[from]!];
+  return about !== undefined && (holdsShare(about) || isZero(encoded.subarray(from + 1, from + revealBytes)));
 }
 
 function encodeReveal(reveal: Reveal): Bytes {
   const kind = Uint8Array.of(subjects.indexOf(reveal.about));
   if ('share' in reveal) return concat(kind, reveal.share, reveal.salt);
   return concat(kind, bytes(revealBytes - 1));
-}
-
-function readReveal(reader: Reader): Reveal {
-  const about = subjects[reader.u8()];
-  const share = reader.take(32);
-  const salt = reader.take(16);
-  if (about === 'mask-key' || about === 'self-mask') return { about, share, salt };
-  if (!about || !isZero(share) || !isZero(salt)) throw reader.malformed('an entry of no known kind');
-  return { about };
 }
 
 /** The plain text of one sealed pair of shares. */

@@ -12,7 +12,7 @@ import { type CommitteeSignature, encodeSharers, encodeShares } from '../secagg/
 import type { DownMessage } from '../secagg/messages.ts';
 import { assumedCorrupt } from '../secagg/parameters.ts';
 import { neighboursOf } from '../secagg/roster.ts';
-import { type Deal, dealtTo, decodeDeal, decodeMaskedInput, neighbourBitmap } from '../secagg/up-messages.ts';
+import { type Deal, type DealtPart, decodeDeal, decodeMaskedInput, neighbourBitmap } from '../secagg/up-messages.ts';
 import {
   bitmapOf,
   cohortOf,
@@ -249,11 +249,11 @@ export class LyingCoordinator {
   }
 
   /** What a dealer made for a holder, wherever that stands in the ring that the dealer was shown. */
-  #boxFor(holder: DeviceId, dealer: DeviceId): Bytes | undefined {
+  #boxFor(holder: DeviceId, dealer: DeviceId): DealtPart | undefined {
     const { deal, seen } = this.#puppets.get(dealer)!;
     if (!deal) return undefined;
     const index = neighboursOf(seen.cohort, seen.placeOf(dealer)).indexOf(seen.placeOf(holder));
-    return index < 0 ? undefined : dealtTo(deal, index);
+    return index < 0 ? undefined : { deal, index };
   }
 
   #tagsIn(id: DeviceId, { settled, maskers }: Puppet): Bytes | undefined {

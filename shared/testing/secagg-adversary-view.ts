@@ -20,17 +20,17 @@ import {
   shareHash,
   shareKinds,
 } from '../secagg/context.ts';
-import type { UpMessage } from '../secagg/messages.ts';
+import { sealedBytes, type UpMessage } from '../secagg/messages.ts';
 import { memberAt, neighboursOf } from '../secagg/roster.ts';
 import { encodeBitmap } from '../secagg/survivors.ts';
 import {
   type Deal,
   dealtHash,
-  dealtTo,
   decodeDeal,
   decodeMaskedInput,
   decodeSharePair,
   decodeUnmasking,
+  revealAt,
   shareOf,
 } from '../secagg/up-messages.ts';
 import { addModulo, bytesToWords } from '../vectors.ts';
@@ -91,11 +91,13 @@ export class AdversaryView {
     const masking = neighboursOf(seen.cohort, place).filter((other) => maskers.has(other));
     if (name === 'deal') this.#deals.push({ seen, dealer: place, deal: decodeDeal(body, seen.header.neighbours) });
     if (name === 'unmask') {
-      decodeUnmasking(body, masking.length).reveals.forEach((reveal, index) => {
+      const unmasking = decodeUnmasking(body, masking.length);
+      masking.forEach((dealer, index) => {
+        const reveal = revealAt(unmasking, index);
         if (!('share' in reveal)) return;
         const kind = reveal.about === 'mask-key' ? shareKinds.maskKey : shareKinds.selfMask;
         const { share, salt } = reveal;
-        this.#revealed.push({ seen, dealer: masking[index]!, holder: place, kind, share, salt });
+        this.#revealed.push({ seen, dealer, holder: place, kind, share, salt });
       });
     }
     if (name === 'masked-input') {
@@ -181,7 +183,7 @@ export class AdversaryView {
         const publicKeys = [memberAt(seen.cohort, dealer).channelKey];
         const agreed = await perform(this.#provider, { do: 'agreeMany', secretKey: channel, publicKeys });
         const key = boxKey(agreed.secrets[0]!, seen.cohort.ctx, { from: dealer, to: holder });
-        const boxes = [{ key, sealed: dealtTo(deal, index).slice(0, 120) }];
+        const boxes = [{ key, sealed: deal.ciphertexts.slice(sealedBytes * index, sealedBytes * (index + 1)) }];
         const plain = (await perform(this.#provider, { do: 'openMany', boxes })).opened[0];
         const pair = plain && decodeSharePair(plain);
         if (!pair) continue;

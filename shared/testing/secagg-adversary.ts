@@ -19,7 +19,7 @@ import {
   rosterRoot,
 } from '../secagg/roster.ts';
 import { encodeBitmap } from '../secagg/survivors.ts';
-import { decodeUnmasking } from '../secagg/up-messages.ts';
+import { decodeUnmasking, subjectAt } from '../secagg/up-messages.ts';
 import { type Lab, perform } from './secagg-lab.ts';
 
 /** A text signed with somebody's Ed25519 key. */
@@ -119,9 +119,11 @@ export function viewOf(
   let selfMask = 0;
   for (const { holder, maskers, body } of unmaskings) {
     const neighbours = neighboursOf(cohort, holder).filter((other) => maskers.has(other));
-    const reveal = decodeUnmasking(body, neighbours.length).reveals[neighbours.indexOf(place)];
-    if (reveal?.about === 'mask-key') maskKey++;
-    if (reveal?.about === 'self-mask') selfMask++;
+    const index = neighbours.indexOf(place);
+    if (index < 0) continue;
+    const about = subjectAt(decodeUnmasking(body, neighbours.length), index);
+    if (about === 'mask-key') maskKey++;
+    if (about === 'self-mask') selfMask++;
   }
   return { maskKey, selfMask };
 }

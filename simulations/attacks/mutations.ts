@@ -545,8 +545,8 @@ export const mutations: readonly Mutation[] = [
     edits: [
       edit(
         secagg('server/unmask.ts'),
-        'if (unmasking.reveals.every(isAsked)) return unmasking;',
-        'if (unmasking.reveals.every(isAsked) || unmasking) return unmasking;',
+        'if (neighbours.every(isAsked)) return unmasking;',
+        'if (neighbours.every(isAsked) || unmasking) return unmasking;',
       ),
     ],
     tests: [server('that reveals the mask key of a survivor')],

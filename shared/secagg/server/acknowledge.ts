@@ -4,7 +4,7 @@ import { acknowledgeText } from '../context.ts';
 import { encodeShares } from '../down-messages.ts';
 import type { DownMessage } from '../messages.ts';
 import { areEnough } from '../roster.ts';
-import { type Acknowledgement, dealtParts, decodeAcknowledgement, neighbourBitmap } from '../up-messages.ts';
+import { type Acknowledgement, type DealtPart, decodeAcknowledgement, neighbourBitmap } from '../up-messages.ts';
 import { type Deals, type GoodDealers, indexIn } from './knowledge.ts';
 import { openMaskedInput } from './masked-input.ts';
 import { chooseMaskers } from './maskers.ts';
@@ -28,9 +28,9 @@ export function openAcknowledge(run: Run, deals: Deals): Step {
 function sharesFor({ neighbourhoods }: Members, deals: Deals, place: number): DownMessage {
   const neighbours = neighbourhoods[place]!;
   const dealers = [...neighbours.keys()].filter((index) => deals.has(neighbours[index]!));
-  const dealt = dealers.flatMap((index) => {
+  const dealt = dealers.map((index): DealtPart => {
     const dealer = neighbours[index]!;
-    return dealtParts(deals.get(dealer)!.deal, indexIn(neighbourhoods[dealer]!, place));
+    return { deal: deals.get(dealer)!.deal, index: indexIn(neighbourhoods[dealer]!, place) };
   });
   return { name: 'shares', body: encodeShares(neighbourBitmap(dealers, neighbours.length), dealt) };
 }

@@ -7,10 +7,11 @@
 import { equal } from '../../bytes.ts';
 import type { SharedSecret } from '../../crypto/index.ts';
 import { isPlausible } from '../../encoding/index.ts';
-import { commitment, maskSalt, type SaltedShare, type ShareKind, shareKinds, shareText } from '../context.ts';
+import { invariant } from '../../errors.ts';
+import { commitment, type HeldShare, maskSalt, type ShareKind, shareKinds, shareTexts } from '../context.ts';
 import { unmaskJob } from '../masks.ts';
 import { memberAt } from '../roster.ts';
-import { dealtHash, type Reveal } from '../up-messages.ts';
+import { dealtHash, revealAt, subjectAt, type Unmasking } from '../up-messages.ts';
 import { type Certified, indexIn, type Masking, type Survival } from './knowledge.ts';
 import { abandon, accountOf, accuse, compute, end, type Members, type Run, type Step } from './run.ts';
 
@@ -19,36 +20,33 @@ export type Revealed = {
   readonly survival: Survival;
   readonly certified: Certified;
   /** By place of the holder: one entry per masking neighbour, in ascending place. */
-  readonly reveals: ReadonlyMap<number, readonly Reveal[]>;
+  readonly unmaskings: ReadonlyMap<number, Unmasking>;
 };
 
-/** What is left to know once every reveal is with its target: the many others need not last as long as the unmasking. */
-type Opening = Omit<Revealed, 'reveals'>;
+/** What is left to know once all secrets are open: shares need not last as long as the taking off of masks. */
+type Opening = Omit<Revealed, 'unmaskings'>;
 
 /** One secret that must be opened, and who could help. */
 type Target = {
   readonly dealer: number;
   readonly kind: ShareKind;
-  /** Shares that match the dealer's hash: never more than the threshold. */
-  readonly good: readonly HeldShare[];
-  /** Shares that have not been looked at. */
-  readonly untried: readonly HeldShare[];
+  /** Holders whose shares match the dealer's hash: never more than the threshold. */
+  readonly good: readonly number[];
+  /** Holders whose shares have not been looked at. */
+  readonly untried: readonly number[];
 };
-type HeldShare = { readonly holder: number } & SaltedShare;
 
 export function openSum(run: Run, revealed: Revealed): Step {
   const blamed = accuse(run, falseTaggers(run.members, revealed));
-  const { masking, survival, certified } = revealed;
-  return checkShares(blamed, { masking, survival, certified }, targetsOf(revealed));
+  return checkShares(blamed, revealed, targetsOf(revealed));
 }
 
 /** Survivors whose view tag more neighbours call false than can be lying. */
-function falseTaggers({ parameters, cohort }: Members, { masking, reveals }: Revealed): readonly number[] {
+function falseTaggers({ parameters, cohort }: Members, { masking, unmaskings }: Revealed): readonly number[] {
   const complaints = cohort.members.map(() => 0);
-  for (const [holder, entries] of reveals) {
-    const neighbours = masking.neighbourhoods.get(holder)!;
-    entries.forEach(({ about }, index) => {
-      if (about === 'false-tag') complaints[neighbours[index]!]! += 1;
+  for (const [holder, unmasking] of unmaskings) {
+    masking.neighbourhoods.get(holder)!.forEach((neighbour, index) => {
+      if (subjectAt(unmasking, index) === 'false-tag') complaints[neighbour]! += 1;
     });
   }
   return [...complaints.keys()].filter((place) => complaints[place]! >= parameters.leastThreshold);
@@ -59,58 +57,73 @@ function targetsOf(revealed: Revealed): readonly Target[] {
   return [...masking.places]
     .map((dealer): Target => {
       const kind = survival.places.has(dealer) ? shareKinds.selfMask : shareKinds.maskKey;
-      return { dealer, kind, good: [], untried: sharesAbout(revealed, dealer) };
+      return { dealer, kind, good: [], untried: holdersOf(revealed, dealer, kind) };
     })
     .filter(({ dealer, kind }) => kind === shareKinds.selfMask || survivingMaskers(revealed, dealer).length > 0);
 }
 
-function sharesAbout({ masking, reveals }: Revealed, dealer: number): readonly HeldShare[] {
-  return masking.neighbourhoods.get(dealer)!.flatMap((holder) => {
-    const reveal = reveals.get(holder)?.[indexIn(masking.neighbourhoods.get(holder)!, dealer)];
-    return reveal && 'share' in reveal ? [{ holder, share: reveal.share, salt: reveal.salt }] : [];
+/** Who revealed a share of this secret. */
+function holdersOf({ masking, unmaskings }: Revealed, dealer: number, kind: ShareKind): readonly number[] {
+  const wanted = kind === shareKinds.selfMask ? 'self-mask' : 'mask-key';
+  return masking.neighbourhoods.get(dealer)!.filter((holder) => {
+    const unmasking = unmaskings.get(holder);
+    return unmasking !== undefined && subjectAt(unmasking, indexOf(masking, holder, dealer)) === wanted;
   });
 }
 
+function sharesOf({ masking, unmaskings }: Revealed, dealer: number, holders: readonly number[]): readonly HeldShare[] {
+  return holders.map((holder) => {
+    const reveal = revealAt(unmaskings.get(holder)!, indexOf(masking, holder, dealer));
+    invariant('share' in reveal, 'a holder of nothing');
+    return { holder, ...reveal };
+  });
+}
+
+/** Where an unmasking speaks about a neighbour. */
+function indexOf({ neighbourhoods }: Masking, holder: number, neighbour: number): number {
+  return indexIn(neighbourhoods.get(holder)!, neighbour);
+}
+
 /** Checks as many shares as are still needed, until every secret has a threshold of good ones. */
-function checkShares(run: Run, opening: Opening, targets: readonly Target[]): Step {
+function checkShares(run: Run, revealed: Revealed, targets: readonly Target[]): Step {
   const { ctx, header } = run.members.cohort;
   const { threshold } = header;
   if (targets.some(({ good, untried }) => good.length + untried.length < threshold)) {
     return abandon(run, 'too-few-shares');
   }
   const tried = targets.map(({ good, untried }) => untried.slice(0, threshold - good.length));
-  const texts = targets.flatMap(({ dealer, kind }, i) =>
-    tried[i]!.map((share) => shareText(ctx, { dealer, holder: share.holder, kind }, share)),
-  );
-  if (texts.length === 0) return reconstruct(run, opening, targets);
+  const texts = targets.flatMap((target, i) => shareTexts(ctx, target, sharesOf(revealed, target.dealer, tried[i]!)));
+  if (texts.length === 0) return reconstruct(run, revealed, targets);
   return compute(run, { do: 'hashMany', texts }, (later, { hashes }) => {
     const remaining = hashes.values();
     const liars = new Set<number>();
     const next = targets.map((target, i): Target => {
-      const good = tried[i]!.filter(({ holder }) => {
-        const isGood = equal(remaining.next().value!, hashOf(later.members, opening, target, holder));
+      const good = tried[i]!.filter((holder) => {
+        const isGood = equal(remaining.next().value!, hashOf(later.members, revealed, target, holder));
         if (!isGood) liars.add(holder);
         return isGood;
       });
       return { ...target, good: [...target.good, ...good], untried: target.untried.slice(tried[i]!.length) };
     });
-    return checkShares(accuse(later, liars), opening, next);
+    return checkShares(accuse(later, liars), revealed, next);
   });
 }
 
-function hashOf({ neighbourhoods }: Members, { masking }: Opening, { dealer, kind }: Target, holder: number) {
+function hashOf({ neighbourhoods }: Members, { masking }: Revealed, { dealer, kind }: Target, holder: number) {
   const shareHashes = masking.shareHashes.get(dealer)!;
   return dealtHash({ shareHashes }, indexIn(neighbourhoods[dealer]!, holder), kind);
 }
 
 type Secret = { readonly place: number; readonly secret: Uint8Array<ArrayBuffer> };
 
-function reconstruct(run: Run, opening: Opening, targets: readonly Target[]): Step {
+function reconstruct(run: Run, revealed: Revealed, targets: readonly Target[]): Step {
+  const { masking, survival, certified } = revealed;
+  const opening = { masking, survival, certified };
   const { threshold } = run.members.cohort.header;
   const secrets = targets.map(
-    ({ good }): SharedSecret => ({
+    ({ dealer, good }): SharedSecret => ({
       threshold,
-      shares: good.map(({ holder, share }) => ({ point: holder + 1, share })),
+      shares: sharesOf(revealed, dealer, good).map(({ holder, share }) => ({ point: holder + 1, share })),
     }),
   );
   return compute(run, { do: 'reconstruct', secrets }, (later, result) => {

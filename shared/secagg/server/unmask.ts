@@ -5,7 +5,7 @@ import { ChoraleError } from '../../errors.ts';
 import { unmaskText, viewTagBytes } from '../context.ts';
 import { encodeCertificateHead } from '../down-messages.ts';
 import type { DownMessage } from '../messages.ts';
-import { decodeUnmasking, type Reveal, type Unmasking } from '../up-messages.ts';
+import { decodeUnmasking, subjectAt, type Unmasking } from '../up-messages.ts';
 import { type Certified, indexIn, type Masking, type Survival } from './knowledge.ts';
 import { compute, count, openTurn, type Run, type Step, verifyPlaces } from './run.ts';
 import { openSum } from './sum.ts';
@@ -42,11 +42,11 @@ function tagFor({ neighbourhoods }: Masking, { tags }: Survival, j: number, i: n
 function decodeReveals(masking: Masking, survival: Survival, place: number, body: Bytes): Unmasking {
   const neighbours = masking.neighbourhoods.get(place)!;
   const unmasking = decodeUnmasking(body, neighbours.length);
-  const isAsked = (reveal: Reveal, index: number) =>
-    survival.places.has(neighbours[index]!)
-      ? reveal.about !== 'mask-key'
-      : reveal.about !== 'self-mask' && reveal.about !== 'false-tag';
-  if (unmasking.reveals.every(isAsked)) return unmasking;
+  const isAsked = (neighbour: number, index: number) => {
+    const about = subjectAt(unmasking, index);
+    return survival.places.has(neighbour) ? about !== 'mask-key' : about !== 'self-mask' && about !== 'false-tag';
+  };
+  if (neighbours.every(isAsked)) return unmasking;
   throw new ChoraleError('invalid-input', 'malformed unmasking: it reveals what nobody asked for');
 }
 
@@ -68,8 +68,8 @@ function verifyUnmaskings(
     );
     return verifyPlaces(later, signed, (after, valid) => {
       const counted = count(after, 'unmasked', valid, masking.places);
-      const reveals = new Map([...valid].map((place) => [place, unmaskings.get(place)!.reveals]));
-      return openSum(counted, { masking, survival, certified, reveals });
+      const good = new Map([...valid].map((place) => [place, unmaskings.get(place)!]));
+      return openSum(counted, { masking, survival, certified, unmaskings: good });
     });
   });
 }
