@@ -1,7 +1,7 @@
 import type { TaskId } from '@chorale/shared';
 import { nodeCrypto } from '@chorale/shared/adapters/node';
 import { add, chargeOf, toNumber, zero } from '@chorale/shared/privacy';
-import type { CohortOutcome, Plan } from '@chorale/shared/secagg';
+import { type CohortOutcome, decodeHeader, type Plan } from '@chorale/shared/secagg';
 import { loopbackNetwork, rememberingVerdicts, seededRandom, virtualClock } from '@chorale/shared/testing';
 import { describe, expect, it } from 'vitest';
 import type { ChoraleOptions } from '../node.ts';
@@ -12,7 +12,7 @@ const count = 10;
 /** z = 2: a round costs at most ⅛. */
 const noise = { numerator: 2, denominator: 1 };
 
-async function hall(seed: string) {
+async function hall(seed: string, devices = count) {
   const clock = virtualClock();
   const random = seededRandom(seed);
   const crypto = rememberingVerdicts(nodeCrypto());
@@ -20,13 +20,13 @@ async function hall(seed: string) {
   const network = loopbackNetwork({ clock, random: random.fork('network'), server: coordinator.server });
   const stage = { clock, random, crypto, coordinator, transport: (device: string) => network.transport(device) };
   const sing = async (options: Partial<ChoraleOptions> = {}, tasks = 1) => {
-    const singers = Array.from({ length: count }, (_, i) => singer(stage, `device ${i}`, options));
+    const singers = Array.from({ length: devices }, (_, i) => singer(stage, `device ${i}`, options));
     for (const [i, { chorale }] of singers.entries()) {
       await chorale.consent.grant(['training']);
       chorale.track('pair', { a: i, b: 1 });
       await chorale.refresh();
     }
-    await clock.runUntil(() => coordinator.waiting === count * tasks);
+    await clock.runUntil(() => coordinator.waiting === devices * tasks);
     return singers;
   };
   const round = async (task: TaskId) => {
@@ -73,6 +73,28 @@ describe('a device in a round with noise of its own', () => {
         byTask: [{ task, purpose: 'training', contributions: 1, rho, mechanisms: ['distributed'] }],
       });
     }
+  });
+
+  it('charges itself for the cohort that it is in, where a round has several', async () => {
+    const on = await hall('two cohorts', 21);
+    // A z for which the least σ_c² of the two cohorts is rounded up by different parts.
+    const task = on.coordinator.addTask({ noise: { numerator: 17, denominator: 8 } });
+    const singers = await on.sing();
+    const { plan } = await on.coordinator.planFor(task, 1n);
+    const ending = await on.clock.run(on.coordinator.openCohorts(task, 2));
+    await on.clock.advance(100);
+    expect(reasons(singers)).toEqual(Array(21).fill('completed'));
+    const cohorts = ending.kind === 'formed' ? ending.cohorts : [];
+    const charges = cohorts.flatMap((outcome) => {
+      if (outcome.kind !== 'committed') return [];
+      const { devices, noiseVariance } = decodeHeader(outcome.transcript.header);
+      const { sensitivitySquared } = plan;
+      const charge = chargeOf({ sensitivitySquared, honestSurvivors: honestOf(devices) }, noiseVariance);
+      return outcome.survivors.map(() => toNumber(charge));
+    });
+    // Eleven devices and ten: h = 7 and 6 of them are sure to add noise.
+    expect(new Set(charges).size).toBe(2);
+    expect([...(await spendings(singers))].sort()).toEqual(charges.sort());
   });
 
   it('charges itself also where the round comes to nothing after it has sent', async () => {

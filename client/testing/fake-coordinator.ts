@@ -38,6 +38,7 @@ import {
   planKeyText,
   planText,
   type ServerEffect,
+  type ServerOutcome,
   startServer,
   stepServer,
 } from '@chorale/shared/secagg';
@@ -316,8 +317,13 @@ export class FakeCoordinator {
     return this.#devices.get(device)!.task;
   }
 
-  /** Invites everybody of the task who waits. @returns how the round ends */
+  /** Invites everybody of the task who waits. @returns how the round ends for its one cohort */
   async openRound(task: TaskId, number = this.#lastRound + 1n): Promise<CohortOutcome> {
+    return firstCohort(await this.openCohorts(task, 1, number));
+  }
+
+  /** The same with several cohorts. */
+  async openCohorts(task: TaskId, cohorts: number, number = this.#lastRound + 1n): Promise<ServerOutcome> {
     this.#lastRound = number;
     const { plan, bundle, encoding } = await this.planFor(task, number);
     const invited = [...this.#waiting].filter((device) => this.#taskOf(device) === task);
@@ -331,7 +337,7 @@ export class FakeCoordinator {
           if (effect.do === 'send') this.#pushRound(effect.to, number, effect.message);
           if (effect.do === 'wake') clock.wakeAt(effect.at, () => step({ on: 'wake', now: clock.now() }));
           if (effect.do === 'answer') unanswered.get(effect.to)?.(effect.reply);
-          if (effect.do === 'finish') resolve(firstCohort(effect.outcome));
+          if (effect.do === 'finish') resolve(effect.outcome);
           if (effect.do === 'compute') {
             const { id, job } = effect;
             crypto.perform(job).then((result) => step({ on: 'computed', now: clock.now(), id, result }), reject);
@@ -350,8 +356,8 @@ export class FakeCoordinator {
           planSecretKey: this.#keys.plan.secretKey,
           enrolmentKey: this.#keys.enrolment.publicKey,
           invited,
-          cohort: invited.length,
-          cohorts: 1,
+          cohort: Math.ceil(invited.length / cohorts),
+          cohorts,
           noiseVariance: ({ minSurvivors, corrupt }) => noiseOf(this.bendHeader(plan), minSurvivors - corrupt),
           amplitude: encoding.amplitude,
         },

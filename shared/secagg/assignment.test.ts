@@ -18,7 +18,7 @@ function rollOf(devices: number, seed: number): Bytes[] {
 
 function cohortsOf(roll: readonly Bytes[], cohortCount: number): readonly number[] {
   return cohortsFrom(
-    drawingTexts(roll).map((text) => sha256(text)),
+    drawingTexts(roll, roundRootOf(roll)).map((text) => sha256(text)),
     roll,
     cohortCount,
   );

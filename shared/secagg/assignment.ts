@@ -32,9 +32,8 @@ export function roundRootOf(roll: Roll): Bytes {
   return merkleRoot(roll);
 }
 
-/** What is hashed, entry by entry, to draw the order in which cohorts are cut off. */
-export function drawingTexts(roll: Roll): readonly Bytes[] {
-  const roundRoot = roundRootOf(roll);
+/** What is hashed, entry by entry, to draw the order in which cohorts are cut off. @param roundRoot the roll's own */
+export function drawingTexts(roll: Roll, roundRoot: Bytes): readonly Bytes[] {
   return roll.map((entry) => assignmentText(roundRoot, entry));
 }
 

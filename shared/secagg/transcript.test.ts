@@ -6,10 +6,10 @@ import { rememberingVerdicts, secaggLab } from '../testing/secagg-lab.ts';
 import { beginLockstep, type Lockstep, playTurn, type TurnOptions } from '../testing/secagg-lockstep.ts';
 import { turns } from './messages.ts';
 
-/** A round of five devices: one leaves before it sends its masked input. */
-async function transcribe(base: CryptoProvider): Promise<string> {
+/** A round of a few devices: one leaves before it sends its masked input. */
+async function transcribe(base: CryptoProvider, devices = 5, cohorts = 1): Promise<string> {
   const provider = rememberingVerdicts(base);
-  const lab = await secaggLab({ provider, devices: 5, seed: 'golden', plan: { dimension: 4 } });
+  const lab = await secaggLab({ provider, devices, cohorts, seed: 'golden', plan: { dimension: 4 } });
   const messages: object[] = [];
   const note = (lockstep: Lockstep, leaving: TurnOptions['leaving']) => {
     for (const [id, { sent }] of lockstep.devices) {
@@ -26,15 +26,21 @@ async function transcribe(base: CryptoProvider): Promise<string> {
       for (const { name, body } of sent) messages.push({ to: lab.ids.indexOf(id), name, body: base64url(body) });
     }
   }
-  const { outcome } = lockstep;
-  if (outcome?.kind !== 'committed') throw new Error('the golden round must commit');
-  expect(outcome.sum).toEqual(lab.sumOf(outcome.survivors));
+  const outcomes = lockstep.ending?.kind === 'formed' ? lockstep.ending.cohorts : [];
+  const sums = outcomes.map((outcome) => {
+    if (outcome.kind !== 'committed') throw new Error('the golden round must commit');
+    expect(outcome.sum).toEqual(lab.sumOf(outcome.survivors));
+    return {
+      survivors: outcome.survivors.map((id) => lab.ids.indexOf(id)),
+      sum: Array.from(outcome.sum, (word) => word | 0),
+    };
+  });
+  expect(sums).toHaveLength(cohorts);
   const transcript = {
     plan: base64url(lab.planBytes),
     vectors: lab.ids.map((id) => Array.from(lab.vectorOf(id), (word) => word | 0)),
     messages,
-    survivors: outcome.survivors.map((id) => lab.ids.indexOf(id)),
-    sum: Array.from(outcome.sum, (word) => word | 0),
+    ...(cohorts === 1 ? sums[0] : { sums }),
   };
   return `${JSON.stringify(transcript, null, 1)}\n`;
 }
@@ -43,6 +49,10 @@ describe('the transcript of a round from a fixed seed', () => {
   // A change here is a change of the protocol: devices of two versions would no longer understand each other.
   it('never changes a byte', async () => {
     await expect(await transcribe(nodeCrypto())).toMatchFileSnapshot('transcripts/five-devices.json');
+  });
+
+  it('never changes a byte where there are two cohorts', async () => {
+    await expect(await transcribe(nodeCrypto(), 9, 2)).toMatchFileSnapshot('transcripts/two-cohorts.json');
   });
 
   it('is the same whatever provides the ciphers', async () => {

@@ -40,7 +40,7 @@ export function drawRound(lab: Lab, advertisements: readonly Advertisement[], co
 /** What comes out for a roll, be it in order or not. */
 export function drawFrom(listed: readonly Listed[], cohortCount: number): Draw {
   const roll = listed.map(({ entry }) => entry);
-  const drawn = drawingTexts(roll).map((text) => sha256(text));
+  const drawn = drawingTexts(roll, roundRootOf(roll)).map((text) => sha256(text));
   const cohorts = cohortsFrom(drawn, roll, cohortCount);
   const blocks = Array.from({ length: cohortCount }, (_, cohort) =>
     listed.flatMap(({ advertisement }, i) => (advertisement && cohorts[i] === cohort ? [advertisement] : [])),

@@ -374,7 +374,7 @@ export const mutations: readonly Mutation[] = [
   {
     attack: 'another roll for each device',
     defence: 'the signed header names the root of the roll',
-    edits: [edit(secagg('client/deal.ts'), '!equal(roundRootOf(roll), roundRoot)', 'roundRoot.length !== 32')],
+    edits: [edit(secagg('client/deal.ts'), '!equal(root, header.roundRoot)', 'root.length !== 32')],
     tests: [draws('the root of another roll')],
   },
   {

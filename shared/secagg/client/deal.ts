@@ -62,10 +62,11 @@ function inspect(
 
 /** Of several cohorts, this one must be what the roll of the whole round makes it: all of its block and nobody else. */
 function verifyAssignment(round: Round, { header, members }: Cohort, roll: Roll, then: (round: Round) => Step): Step {
-  const { cohort, cohortCount, roundRoot } = header;
+  const { cohort, cohortCount } = header;
   if (cohortCount === 1) return then(round);
-  if (!isRoll(roll) || !equal(roundRootOf(roll), roundRoot)) return refuse(round, 'bad-signature');
-  return compute(round, { do: 'hashMany', texts: drawingTexts(roll) }, (later, { hashes }) => {
+  const root = roundRootOf(roll);
+  if (!isRoll(roll) || !equal(root, header.roundRoot)) return refuse(round, 'bad-signature');
+  return compute(round, { do: 'hashMany', texts: drawingTexts(roll, root) }, (later, { hashes }) => {
     const cohorts = cohortsFrom(hashes, roll, cohortCount);
     const entries = members.map(({ leaf, leafBytes }) => rollEntry(round.planHash, leaf.deviceId, leafBytes));
     return isBlock(entries, { roll, cohorts }, cohort) ? then(later) : refuse(later, 'bad-signature');

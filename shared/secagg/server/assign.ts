@@ -33,7 +33,8 @@ export function formCohorts(gathered: Gathered, isOverdue: boolean): Step {
   const account = accountOf(gathered, advertisements.length, isOverdue);
   if (cohortCount === 0) return dissolve(gathered, 'too-few-devices', accountOf(gathered, arrived.length, isOverdue));
   const chosen = { advertisements, cohortCount, account };
-  if (cohortCount === 1) return signHeaders(gathered, chosen, { roll: [], blocks: [advertisements] });
+  if (cohortCount === 1)
+    return signHeaders(gathered, chosen, { roll: [], roundRoot: bytes(32), blocks: [advertisements] });
   return draw(gathered, chosen);
 }
 
@@ -46,8 +47,12 @@ function accountOf(gathered: Gathered, devices: number, isOverdue: boolean): Acc
   return { ...account, droppedByTurn: { ...account.droppedByTurn, advertise: lost } };
 }
 
-/** Who is with whom, and the roll by which everybody can check it; a single cohort has none. */
-type Assigned = { readonly roll: Roll; readonly blocks: readonly (readonly Advertisement[])[] };
+/** Who is with whom, and the roll by which everybody can check it; a single cohort has none, and zeros for its root. */
+type Assigned = {
+  readonly roll: Roll;
+  readonly roundRoot: Bytes;
+  readonly blocks: readonly (readonly Advertisement[])[];
+};
 
 function draw(gathered: Gathered, chosen: Chosen): Step {
   const { advertisements, cohortCount } = chosen;
@@ -59,27 +64,24 @@ function draw(gathered: Gathered, chosen: Chosen): Step {
     })
     .sort((a, b) => compare(a.entry, b.entry));
   const roll = entries.map(({ entry }) => entry);
-  return compute(gathered, { do: 'hashMany', texts: drawingTexts(roll) }, (later, { hashes }) => {
+  const roundRoot = roundRootOf(roll);
+  return compute(gathered, { do: 'hashMany', texts: drawingTexts(roll, roundRoot) }, (later, { hashes }) => {
     const cohorts = cohortsFrom(hashes, roll, cohortCount);
     const blocks = Array.from({ length: cohortCount }, (): Advertisement[] => []);
     entries.forEach(({ advertisement }, i) => {
       blocks[cohorts[i]!]!.push(advertisement);
     });
-    return signHeaders(later, chosen, { roll, blocks });
+    return signHeaders(later, chosen, { roll, roundRoot, blocks });
   });
 }
 
-function signHeaders(gathered: Gathered, chosen: Chosen, { roll, blocks }: Assigned): Step {
+function signHeaders(gathered: Gathered, chosen: Chosen, { roll, roundRoot, blocks }: Assigned): Step {
   const parameters = parametersFor(gathered, blocks);
   if (!parameters) return dissolve(gathered, 'no-parameters', chosen.account);
-  const round = {
-    roundDevices: chosen.advertisements.length,
-    roundRoot: roll.length === 0 ? bytes(32) : roundRootOf(roll),
-  };
+  const round = { roundDevices: chosen.advertisements.length, roundRoot, cohortCount: blocks.length };
   const cohorts = blocks.map((block, cohort) => {
     const advertisements = block.toSorted((a, b) => compare(a.leaf.deviceId, b.leaf.deviceId));
-    const numbers = { ...round, cohort, cohortCount: blocks.length };
-    const header = headerOf(gathered, numbers, advertisements, parameters[cohort]!);
+    const header = headerOf(gathered, { ...round, cohort }, advertisements, parameters[cohort]!);
     return { advertisements, parameters: parameters[cohort]!, header, headerBytes: encodeHeader(header) };
   });
   const messages = cohorts.map(({ headerBytes }) => headerText(headerBytes));
