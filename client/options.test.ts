@@ -55,5 +55,7 @@ describe('options', () => {
     expect(refusal({ floors: { minCohort: 10, minHonest: 5 } })).toBe('none');
     expect(refusal({ floors: { minCohort: 9 } })).toMatch(/floors\.minCohort/);
     expect(refusal({ floors: { minHonest: 4 } })).toMatch(/floors\.minHonest/);
+    expect(refusal({ floors: { minRoundDevices: 16_384 } })).toBe('none');
+    expect(refusal({ floors: { minRoundDevices: 16_385 } })).toMatch(/floors\.minRoundDevices/);
   });
 });

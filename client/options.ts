@@ -7,7 +7,7 @@ import { purposes } from '@chorale/shared/consent';
 import type { CryptoProvider } from '@chorale/shared/crypto';
 import type { ChoraleEvent } from '@chorale/shared/features';
 import type { Trainer } from '@chorale/shared/models';
-import { type DeviceFloors, trainingFloors } from '@chorale/shared/secagg';
+import { type DeviceFloors, mostOnRoll, trainingFloors } from '@chorale/shared/secagg';
 import { bytesField, type Handshake, parseInput } from '@chorale/shared/wire';
 import * as z from 'zod/mini';
 import type { SourceOption } from './behavior/sources.ts';
@@ -57,6 +57,8 @@ const floorOptions = z.strictObject({
   minSigma: z.optional(z.int().check(z.minimum(40), z.maximum(128))),
   /** Never below 10 devices in a cohort, 5 of them surely honest. */
   minCohort: z.optional(z.int().check(z.minimum(10), z.maximum(1024))),
+  /** In all cohorts of a round; none unless said. Goes with a `minCohort`: see `lab parameters --cohorts`. */
+  minRoundDevices: z.optional(z.int().check(z.nonnegative(), z.maximum(mostOnRoll))),
   minHonest: z.optional(z.int().check(z.minimum(5), z.maximum(1024))),
   mechanisms: z.optional(z.array(z.enum(['none', 'distributed', 'central'])).check(z.minLength(1))),
   minNoiseMultiplier: z.optional(z.number().check(z.nonnegative())),

@@ -529,6 +529,7 @@ describe('a roster', () => {
 
   it.each([
     { name: 'cohort', floors: { minCohort: 11 }, reason: 'cohort-too-small' },
+    { name: 'a whole round', floors: { minRoundDevices: 11 }, reason: 'cohort-too-small' },
     { name: 'honest devices', floors: { minHonest: 7 }, reason: 'survivors-too-few' },
   ])('below the device’s own floor of $name is refused', async ({ floors, reason }) => {
     expectRefused(await answerTo(withHeader({}), { floors }), reason);

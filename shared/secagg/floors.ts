@@ -26,6 +26,8 @@ export type DeviceFloors = {
   readonly minSigma: number;
   /** Smallest cohort n. */
   readonly minCohort: number;
+  /** Smallest round N, over all its cohorts: who counts on few corrupt devices among many must see that there are many. */
+  readonly minRoundDevices: number;
   /** Smallest h = minSurvivors − A. */
   readonly minHonest: number;
   /** Noise mechanisms this device accepts. */
@@ -34,12 +36,13 @@ export type DeviceFloors = {
   readonly minNoiseMultiplier: number;
 };
 
-/** For training on people's behaviour; `machines` themselves work from n = 3. */
+/** For training on people's behaviour; `machines` themselves work from n = 3. A cohort may be the whole round. */
 export const trainingFloors: DeviceFloors = {
   minCorruptBasisPoints: 1000,
   maxDropoutBasisPoints: 3000,
   minSigma: 80,
   minCohort: 32,
+  minRoundDevices: 0,
   minHonest: 16,
   mechanisms: ['distributed', 'central', 'none'],
   minNoiseMultiplier: 0,

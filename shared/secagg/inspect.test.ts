@@ -179,6 +179,9 @@ describe('a device that inspects a roster header', () => {
       true,
     ]);
     expect(of(15, 16, 16_000)).toBeUndefined();
+    const second = { ...large, cohort: 1, cohortCount: 5, roundDevices: 5000 };
+    expect(verdictOf(second, { minRoundDevices: 5000 })).toBeUndefined();
+    expect(verdictOf(second, { minRoundDevices: 5001 })).toBe('cohort-too-small');
   });
 
   it('refuses every weaker number of a complete graph', () => {

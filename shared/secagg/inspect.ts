@@ -52,6 +52,7 @@ function hasPromisedNoise(plan: Plan, floors: DeviceFloors): boolean {
 export function inspectHeader(header: RosterHeader, plan: Plan, floors: DeviceFloors): GuardReason | undefined {
   const honest = header.minSurvivors - assumedCorrupt(header.devices, plan.corruptBasisPoints);
   if (header.devices < Math.max(plan.minDevices, floors.minCohort)) return 'cohort-too-small';
+  if (header.roundDevices < floors.minRoundDevices) return 'cohort-too-small';
   // Range and noise were sized for nMax.
   if (header.devices > Math.min(plan.maxDevices, mostDevices)) return 'range-overflow';
   if (honest < Math.max(1, floors.minHonest)) return 'survivors-too-few';

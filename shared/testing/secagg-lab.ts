@@ -22,6 +22,7 @@ export const labFloors: DeviceFloors = {
   maxDropoutBasisPoints: 5000,
   minSigma: 1,
   minCohort: 3,
+  minRoundDevices: 0,
   minHonest: 1,
   mechanisms: ['none', 'central', 'distributed'],
   minNoiseMultiplier: 0,

@@ -607,6 +607,12 @@ export const mutations: readonly Mutation[] = [
     tests: [attacks("own floor of 'cohort'")],
   },
   {
+    attack: 'a smaller round than the device insists on',
+    defence: 'its own floor of N',
+    edits: [edit(secagg('inspect.ts'), "if (header.roundDevices < floors.minRoundDevices) return 'cohort-too-small';")],
+    tests: [attacks("own floor of 'a whole round'")],
+  },
+  {
     attack: 'γ below the device’s own',
     defence: 'its own floor of γ',
     edits: [edit(secagg('inspect.ts'), 'plan.corruptBasisPoints < floors.minCorruptBasisPoints ||')],
