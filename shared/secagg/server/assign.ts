@@ -1,6 +1,6 @@
 /** Between R0 and R1a: decide how many cohorts form, draw who is in which, and sign their headers. */
 
-import { type Bytes, bytes, compare } from '../../bytes.ts';
+import { type Bytes, bytes, compare, concat } from '../../bytes.ts';
 import { ChoraleError } from '../../errors.ts';
 import { type DeviceId, deviceIdFromBytes } from '../../ids.ts';
 import { cohortsFrom, drawingTexts, mostOnRoll, type Roll, roundRootOf } from '../assignment.ts';
@@ -88,7 +88,8 @@ function signHeaders(gathered: Gathered, chosen: Chosen, { roll, roundRoot, bloc
   const job = { do: 'signMany', secretKey: gathered.setup.planSecretKey, messages } as const;
   return compute(gathered, job, (later, { signatures }) => {
     const signed = cohorts.map((cohort, i) => ({ ...cohort, headerSignature: signatures[i]! }));
-    return openAll(later, chosen, roll, signed);
+    // The same bytes for every cohort, so they are put together once.
+    return openAll(later, chosen, [concat(...roll)], signed);
   });
 }
 
