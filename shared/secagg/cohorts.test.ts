@@ -158,6 +158,52 @@ describe('a cohort whose members leave', () => {
   });
 });
 
+describe('a round whose sums are of use only together', () => {
+  /** One of three cohorts loses half of its members at their deal. */
+  async function withOneFailed(leastCohorts: number) {
+    const plain = await labOf(18, 3, 'together');
+    const lab = { ...plain, server: { ...plain.server, leastCohorts } };
+    const doomed = rostersIn(await runLoopback({ ...lab, provider, seed: 1 }))[1]!;
+    const gone = new Map(doomed.slice(0, 3).map((device) => [device, 'deal']));
+    const fateOf = (packet: Packet): Fate => {
+      const fate = leavingAt(gone)(packet);
+      // Or the others would be through before the doomed ones are missed.
+      return fate === promptly && packet.name === 'acknowledge' ? { do: 'deliver', afterMs: [2000] } : fate;
+    };
+    return runLoopback({ ...lab, provider, seed: 1, fateOf });
+  }
+
+  it('ends as soon as too few cohorts are left, before anybody gives a vector', async () => {
+    const report = await withOneFailed(3);
+    expect(report.ending).toMatchObject({
+      cohorts: [
+        { kind: 'abandoned', reason: 'too-few-cohorts' },
+        { kind: 'abandoned', reason: 'too-few-survivors', turn: 'deal' },
+        { kind: 'abandoned', reason: 'too-few-cohorts' },
+      ],
+      funnel: { masked: 0 },
+    });
+    const stayed = [...report.devices.values()].filter(({ outcome }) => outcome !== undefined);
+    expect(stayed.map(({ outcome }) => outcome)).toMatchObject(
+      stayed.map(() => ({ kind: 'ended', by: 'coordinator' })),
+    );
+    expect(stayed).toHaveLength(15);
+  });
+
+  it('goes on while enough of them are', async () => {
+    expect((await withOneFailed(2)).ending).toMatchObject({
+      cohorts: [{ kind: 'committed' }, { kind: 'abandoned', reason: 'too-few-survivors' }, { kind: 'committed' }],
+    });
+  });
+
+  it('does not begin where fewer come together', async () => {
+    const lab = await labOf(11, 3, 'few', { minDevices: 4 });
+    const report = await runLoopback({ ...lab, server: { ...lab.server, cohort: 8, leastCohorts: 3 }, provider });
+    expect(report.ending).toMatchObject({ kind: 'abandoned', reason: 'too-few-devices', turn: 'advertise' });
+    expect(rostersIn(report)).toEqual([]);
+  });
+});
+
 describe('cohorts', () => {
   const sizes = (report: LoopbackReport) => rostersIn(report).map(({ length }) => length);
 

@@ -31,7 +31,8 @@ export function formCohorts(gathered: Gathered, isOverdue: boolean): Step {
   const room = Math.min(cohortCount * Math.min(setup.plan.maxDevices, maxCohort), mostOnRoll);
   const advertisements = arrived.slice(0, room);
   const account = accountOf(gathered, advertisements.length, isOverdue);
-  if (cohortCount === 0) return dissolve(gathered, 'too-few-devices', accountOf(gathered, arrived.length, isOverdue));
+  if (cohortCount < Math.max(1, setup.leastCohorts ?? 1))
+    return dissolve(gathered, 'too-few-devices', accountOf(gathered, arrived.length, isOverdue));
   const chosen = { advertisements, cohortCount, account };
   if (cohortCount === 1)
     return signHeaders(gathered, chosen, { roll: [], roundRoot: bytes(32), blocks: [advertisements] });
@@ -142,7 +143,9 @@ function openAll(gathered: Gathered, chosen: Chosen, roll: Roll, signed: readonl
   const surplus = arrivalsOf(gathered.advertised)
     .map(([device]) => device)
     .filter((device) => !cohortOf.has(device));
-  return openCohorts({ invited, withdrawn, surplus: new Set(surplus), cohortOf, account: chosen.account }, steps);
+  const { leastCohorts = 1 } = setup;
+  const round = { invited, withdrawn, surplus: new Set(surplus), cohortOf, leastCohorts, account: chosen.account };
+  return openCohorts(round, steps);
 }
 
 function membersOf(signed: SignedCohort, planHash: Bytes, arrived: readonly DeviceId[]): Members {

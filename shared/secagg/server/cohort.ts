@@ -52,8 +52,8 @@ export function receiveFrom(from: DeviceId, message: UpMessage, state: CohortSta
 }
 
 /** Ends the cohort from outside, as when the coordinator shuts down. */
-export function stopCohort(state: CohortState): Step {
-  return state.at === 'ended' ? [state, []] : abandon(state.run, 'stopped');
+export function stopCohort(state: CohortState, reason: 'stopped' | 'too-few-cohorts' = 'stopped'): Step {
+  return state.at === 'ended' ? [state, []] : abandon(state.run, reason);
 }
 
 function afterEnd(from: DeviceId, { name }: UpMessage, state: Extract<CohortState, { at: 'ended' }>): Step {

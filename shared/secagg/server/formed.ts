@@ -48,7 +48,7 @@ export function stepFormed(state: Formed, event: ServerEvent): Step {
 }
 
 export function stopFormed(state: Formed): Step {
-  return advance(state, state.cohorts.keys(), stopCohort);
+  return advance(state, state.cohorts.keys(), (cohort) => stopCohort(cohort));
 }
 
 /** The header of the cohort that a device is in, while that runs. */
@@ -94,14 +94,29 @@ function advance(state: Formed, numbers: Iterable<number>, step: (cohort: Cohort
   return isOver(state) ? [next, effects] : settle(next, effects);
 }
 
-/** Orders one wake for all cohorts, since each replaces the one before, and says when the last cohort has ended. */
-function settle(state: Formed, effects: readonly ServerEffect[]): Step {
-  const own = effects.filter((effect) => effect.do !== 'wake');
+/**
+ * Ends what is left where too little of it is, orders one wake for all cohorts, since each replaces the one before, and says
+ * when the last cohort has ended.
+ */
+function settle(before: Formed, effects: readonly ServerEffect[]): Step {
+  const [state, last] = isInVain(before) ? endInVain(before) : [before, []];
+  const own = [...effects, ...last].filter((effect) => effect.do !== 'wake');
   const wakeAt = earliestDeadline(state);
   const wakes: ServerEffect[] = wakeAt === undefined || wakeAt === state.wakeAt ? [] : [{ do: 'wake', at: wakeAt }];
   const outcome = outcomeOf(state);
   const finish: ServerEffect[] = outcome ? [{ do: 'finish', outcome }] : [];
   return [{ ...state, wakeAt: wakeAt ?? state.wakeAt }, [...own, ...wakes, ...finish]];
+}
+
+/** Whether too many cohorts have failed for the sums of the others to be of use. */
+function isInVain({ cohorts, leastCohorts }: Formed): boolean {
+  const hopeful = cohorts.filter((cohort) => cohort.at === 'open' || cohort.outcome.kind === 'committed');
+  return hopeful.length < leastCohorts;
+}
+
+function endInVain(state: Formed): Step {
+  const steps = state.cohorts.map((cohort) => stopCohort(cohort, 'too-few-cohorts'));
+  return [{ ...state, cohorts: steps.map(([cohort]) => cohort) }, steps.flatMap(([, effects]) => effects)];
 }
 
 function earliestDeadline({ cohorts }: Formed): Instant | undefined {

@@ -24,6 +24,11 @@ export type ServerSetup = {
   readonly cohort: number;
   /** G: cohorts that the round wants. Where too few devices come for the plan's least cohort, fewer form. */
   readonly cohorts: number;
+  /**
+   * Cohorts without whose sums the round gives nothing; 1 unless said. Fewer do not form, and where fewer can still come to
+   * an end, those are ended too: nobody gives a vector for nothing.
+   */
+  readonly leastCohorts?: number;
   /** σ_c² for the parameters of a cohort that came together; 0n unless noise is distributed. */
   readonly noiseVariance: (parameters: Parameters) => bigint;
   /** Largest absolute value of one encoded coordinate before rounding and noise. */
@@ -58,6 +63,7 @@ export type Account = {
 
 export const abandonReasons = [
   'too-few-devices',
+  'too-few-cohorts',
   'no-parameters',
   'too-few-survivors',
   'too-few-signatures',

@@ -58,6 +58,7 @@ export type Formed = {
   readonly surplus: ReadonlySet<DeviceId>;
   readonly cohortOf: ReadonlyMap<DeviceId, number>;
   readonly cohorts: readonly CohortState[];
+  readonly leastCohorts: number;
   /** Up to the rosters. */
   readonly account: Account;
   /** The one wake that is ordered. */
