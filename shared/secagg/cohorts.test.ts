@@ -143,18 +143,26 @@ describe('a cohort whose members leave', () => {
 
   it('keeps nobody waiting but its own: a silent device costs its own cohort the turn’s limit', async () => {
     const lab = await labOf(18, 3, 'silent');
-    const quiet = rostersIn(await runLoopback({ ...lab, provider, seed: 1 }))[2]![0]!;
+    const rosters = rostersIn(await runLoopback({ ...lab, provider, seed: 1 }));
+    const silence = new Map([
+      [rosters[1]![0]!, 'deal'],
+      [rosters[2]![0]!, 'masked-input'],
+    ]);
     const done = new Map<number, number>();
     const numberOf = new Map<DeviceId, number>();
     const fateOf = ({ way, device, name, body, now }: Packet): Fate => {
       if (name === 'roster') numberOf.set(device, decodeHeader(body.slice(0, 194)).cohort);
       if (name === 'outcome') done.set(numberOf.get(device)!, now - lab.plan.openedAt);
-      return way === 'up' && device === quiet && name === 'masked-input' ? { do: 'deliver', afterMs: [] } : promptly;
+      return way === 'up' && silence.get(device) === name ? { do: 'deliver', afterMs: [] } : promptly;
     };
     const report = await runLoopback({ ...lab, provider, seed: 1, fateOf });
-    expect(Object.fromEntries(done)).toEqual({ 0: 0, 1: 0, 2: lab.plan.limits.maskedInputMs });
-    expect(cohortsIn(report)).toMatchObject([{ kind: 'committed' }, { kind: 'committed' }, { kind: 'committed' }]);
-    expect(cohortsIn(report)[2]).toMatchObject({ droppedByTurn: { 'masked-input': 1 } });
+    const { dealMs, maskedInputMs } = lab.plan.limits;
+    expect(Object.fromEntries(done)).toEqual({ 0: 0, 1: dealMs, 2: maskedInputMs });
+    expect(cohortsIn(report)).toMatchObject([
+      { kind: 'committed', droppedByTurn: { deal: 0, 'masked-input': 0 } },
+      { kind: 'committed', droppedByTurn: { deal: 1, 'masked-input': 0 } },
+      { kind: 'committed', droppedByTurn: { deal: 0, 'masked-input': 1 } },
+    ]);
   });
 });
 

@@ -93,6 +93,8 @@ type Happening =
 
 type Device = {
   state: ClientState;
+  /** The one wake that is ordered: a later order replaces it. */
+  wakeAt: Instant | undefined;
   isAlive: boolean;
   isConnected: boolean;
   outcome: ClientOutcome | undefined;
@@ -110,6 +112,7 @@ class Loopback {
   readonly #devices = new Map<DeviceId, Device>();
   readonly #packets: Packet[] = [];
   #server: ServerState;
+  #serverWakeAt: Instant | undefined;
   #ending: ServerOutcome | undefined;
   #now: Instant;
 
@@ -144,6 +147,7 @@ class Loopback {
     const id = deviceIdFromBytes(setup.identity.deviceId);
     this.#devices.set(id, {
       state,
+      wakeAt: undefined,
       isAlive: true,
       isConnected: true,
       outcome: undefined,
@@ -155,6 +159,7 @@ class Loopback {
 
   async #happen(happening: Happening): Promise<void> {
     if (happening.to === 'server') {
+      if (isReplaced(happening.event, this.#serverWakeAt)) return;
       const [state, effects] = stepServer(this.#server, happening.event);
       this.#server = state;
       return this.#performServer(effects);
@@ -165,6 +170,7 @@ class Loopback {
     if (happening.to === 'device') return this.#act(id, device, happening.action);
     // What was under way when the connection broke never arrives.
     if (happening.event.on === 'message' && !device.isConnected) return;
+    if (isReplaced(happening.event, device.wakeAt)) return;
     await this.#advance(id, device, stepClient(device.state, happening.event));
   }
 
@@ -187,9 +193,10 @@ class Loopback {
     for (const effect of effects) {
       if (effect.do === 'send') this.#sendUp(id, effect.message);
       else if (effect.do === 'finish') device.outcome = effect.outcome;
-      else if (effect.do === 'wake')
+      else if (effect.do === 'wake') {
+        device.wakeAt = effect.at;
         this.#schedule(effect.at, { to: 'client', id, event: { on: 'wake', now: effect.at } });
-      else if (effect.do === 'persist') {
+      } else if (effect.do === 'persist') {
         device.records.push(effect.record);
         this.#schedule(this.#now, { to: 'client', id, event: { on: 'persisted', id: effect.id, now: this.#now } });
       } else {
@@ -209,8 +216,10 @@ class Loopback {
       if (effect.do === 'send') this.#sendDown(effect.to as DeviceId, effect.message);
       else if (effect.do === 'answer') this.#answer(effect.to, effect.reply);
       else if (effect.do === 'finish') this.#ending = effect.outcome;
-      else if (effect.do === 'wake') this.#schedule(effect.at, { to: 'server', event: { on: 'wake', now: effect.at } });
-      else if (effect.do === 'compute') {
+      else if (effect.do === 'wake') {
+        this.#serverWakeAt = effect.at;
+        this.#schedule(effect.at, { to: 'server', event: { on: 'wake', now: effect.at } });
+      } else if (effect.do === 'compute') {
         const result = await this.#options.provider.perform(effect.job);
         this.#schedule(this.#now, { to: 'server', event: { on: 'computed', id: effect.id, result, now: this.#now } });
       }
@@ -288,4 +297,9 @@ class Loopback {
     }
     return low;
   }
+}
+
+/** Whether a wake comes that another has taken the place of. */
+function isReplaced(event: ServerEvent | ClientEvent, wakeAt: Instant | undefined): boolean {
+  return event.on === 'wake' && event.now !== wakeAt;
 }
