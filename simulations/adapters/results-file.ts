@@ -24,10 +24,13 @@ Each row was written by the command that it names (\`--write\`). A commit with a
 `;
 const tableHead = '| result | command | seeds | commit | seconds |\n|---|---|---|---|---|\n';
 
-/** Adds a row under the table's last one; makes the file or the table where there is none. */
-export async function appendResult(row: ResultRow): Promise<void> {
-  const text = await readFile(resultsPath, 'utf8').catch(() => heading);
-  await writeFile(resultsPath, withRow(text, lineOf(row, await commit())));
+/** Adds rows under the table's last one; makes the file or the table where there is none. */
+export async function appendResult(...rows: readonly ResultRow[]): Promise<void> {
+  const [text, from] = [await readFile(resultsPath, 'utf8').catch(() => heading), await commit()];
+  await writeFile(
+    resultsPath,
+    rows.reduce((longer, row) => withRow(longer, lineOf(row, from)), text),
+  );
 }
 
 /** @param line one row of the table, with its line end */

@@ -66,12 +66,12 @@ describe('lab attack poisoning', () => {
     expect(result.split('\n').filter((line) => line.startsWith('scaled  '))).toHaveLength(2);
   });
 
-  it('prints one JSON object', async () => {
-    const { result } = await lab(`${small} --json`);
+  it('prints one JSON object, with noise alone where so told', async () => {
+    const { result } = await lab(`${small} --noise with --json`);
     expect(result.trimEnd().split('\n')).toHaveLength(1);
     const { findings, ...facts } = JSON.parse(result);
     expect(facts).toMatchObject({ name: 'poisoning', dataset: 'synthetic', cohort: 10, cohorts: 5, seeds: 1 });
-    expect(findings).toHaveLength(12);
-    expect(findings[0]).toMatchObject({ attack: null, share: 0, merge: { rule: 'sum' }, isNoisy: false, committed: 1 });
+    expect(findings).toHaveLength(6);
+    expect(findings[0]).toMatchObject({ attack: null, share: 0, merge: { rule: 'sum' }, isNoisy: true, committed: 1 });
   });
 });

@@ -24,6 +24,7 @@ type Options = {
   readonly rounds: number;
   readonly participations: number;
   readonly epsilon: number;
+  readonly noise: 'with' | 'without' | 'both';
   readonly seeds: number;
   readonly data: DataChoice;
   readonly write?: true;
@@ -42,6 +43,7 @@ export function addPoisoning(attack: Command, output: LabOutput): void {
     .option('--rounds <count>', 'of each training', wholeNumber, 12)
     .option('--participations <count>', 'of one device at most', wholeNumber, 5)
     .option('--epsilon <loss>', 'what the noise promises over all of them, at delta 1e-5', decimal, 1)
+    .addOption(new Option('--noise <which>', 'models').choices(['with', 'without', 'both']).default('both'))
     .option('--seeds <count>', 'models of each kind, of which the median counts', wholeNumber, 1)
     .addOption(
       new Option('--data <name>', 'whose rows')
@@ -65,7 +67,8 @@ async function runPoisoning(options: Options, output: LabOutput): Promise<void> 
     { rule: 'trimmed-mean', trim: options.trim },
     { rule: 'median' },
   ];
-  const study = { ...options, merges, ground: groundOf(dataset, options) };
+  const noises = [false, true].filter((isNoisy) => options.noise !== (isNoisy ? 'without' : 'with'));
+  const study = { ...options, merges, noises, ground: groundOf(dataset, options) };
   const progress = createProgress(process.stderr);
   progress.begin('models', trialsOf(study));
   const findings = await studyPoisoning({
@@ -79,7 +82,8 @@ async function runPoisoning(options: Options, output: LabOutput): Promise<void> 
   output.result(options.json ? JSON.stringify(report) : textOf(report));
   if (!options.write) return;
   const command = commandOf(options);
-  for (const result of rowsOf(report)) await appendResult({ result, command, seeds: `1–${options.seeds}`, seconds });
+  const seeds = `1–${options.seeds}`;
+  await appendResult(...rowsOf(report).map((result) => ({ result, command, seeds, seconds })));
 }
 
 function checkOptions({ seeds, cohorts, cohort, rounds, trim, shares }: Options): void {
@@ -101,12 +105,13 @@ function commandOf({
   rounds,
   participations,
   epsilon,
+  noise,
   seeds,
 }: Options): string {
   const sizes = `--cohort ${cohort} --cohorts ${cohorts} --trim ${trim} --rounds ${rounds}`;
-  const noise = `--participations ${participations} --epsilon ${epsilon}`;
+  const privacy = `--participations ${participations} --epsilon ${epsilon} --noise ${noise}`;
   const which = `--attacks ${attacks.join(' ')} --shares ${shares.join(',')}`;
-  return `npm run lab -- attack poisoning ${which} ${sizes} ${noise} --seeds ${seeds}`;
+  return `npm run lab -- attack poisoning ${which} ${sizes} ${privacy} --seeds ${seeds}`;
 }
 
 function shareList(text: string): readonly number[] {

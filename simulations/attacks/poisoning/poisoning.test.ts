@@ -133,7 +133,13 @@ describe(`a model trained by ${ground.devices.length} devices (seed ${seed})`, (
 });
 
 it('a study trains every attack by every rule with noise and without, and one kind without attack', async () => {
-  const study = { attacks: ['scaled', 'backdoored'] as const, shares: [0.01], merges: [sum, median], seeds: 1 };
+  const study = {
+    attacks: ['scaled', 'backdoored'] as const,
+    shares: [0.01],
+    merges: [sum, median],
+    noises: [false, true],
+    seeds: 1,
+  };
   const seen: string[] = [];
   const small = { ...ground, rounds: 1 };
   const findings = await studyPoisoning({ ...study, ground: small, onTrial: (done) => seen.push(`${done}`) });

@@ -32,25 +32,19 @@ export function textOf(report: PoisoningReport): string {
   return [
     `${devices} devices, ${cohorts} cohorts of ${cohort}, ${rounds} rounds; medians of ${seeds} seeds each`,
     `noise for epsilon ${epsilon} over ${participations} participations, in the mean ${costs.join(', ')} times that of one cohort`,
-    ...[false, true].flatMap((isNoisy) => ['', ...tableOf(findings, isNoisy)]),
+    ...groupsBy(findings, ({ isNoisy }) => Number(isNoisy)).flatMap((table) => ['', ...tableOf(table)]),
     '',
     'hit: cohorts with a poisoner in them. By rule: AUC, how often the backdoor opens, and the share of rounds that',
     'committed where not all did.',
   ].join('\n');
 }
 
-function tableOf(findings: readonly Finding[], isNoisy: boolean): string[] {
+/** @param findings all with noise, or all without */
+function tableOf(findings: readonly Finding[]): string[] {
   // Findings that differ by the rule alone stand in one row.
-  const groups = groupsBy(
-    findings.filter((finding) => finding.isNoisy === isNoisy),
-    ({ attack, share }) => `${attack} ${share}`,
-  );
-  const head = [
-    isNoisy ? 'with noise' : 'without noise',
-    'poisoners',
-    'hit',
-    ...groups[0]!.map(({ merge }) => merge.rule),
-  ];
+  const groups = groupsBy(findings, ({ attack, share }) => `${attack} ${share}`);
+  const rules = groups[0]!.map(({ merge }) => merge.rule);
+  const head = [findings[0]!.isNoisy ? 'with noise' : 'without noise', 'poisoners', 'hit', ...rules];
   const rows = groups.map((group) => {
     const { share, poisonedCohorts } = group[0]!;
     return [attackOf(group[0]!), percent(share), percent(poisonedCohorts), ...group.map(cellOf)];

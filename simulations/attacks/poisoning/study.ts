@@ -11,6 +11,8 @@ export type Study = {
   /** Shares of all devices, above 0; that without poisoners is always there. */
   readonly shares: readonly number[];
   readonly merges: readonly MergeRule[];
+  /** Whether devices add noise: without it, with it, or first one and then the other. */
+  readonly noises: readonly boolean[];
   /** 1 to this many. */
   readonly seeds: number;
   /** After each model. */
@@ -27,7 +29,6 @@ export type Finding = Omit<Trial, 'seed' | 'attack'> &
 
 type Setting = Omit<Trial, 'seed'>;
 
-/** Without noise, then with it. */
 export async function studyPoisoning(study: Study): Promise<Finding[]> {
   const { ground, seeds, onTrial = () => {} } = study;
   const findings: Finding[] = [];
@@ -45,14 +46,14 @@ export async function studyPoisoning(study: Study): Promise<Finding[]> {
 }
 
 /** Models that a study trains. */
-export function trialsOf(study: Pick<Study, 'attacks' | 'shares' | 'merges' | 'seeds'>): number {
+export function trialsOf(study: Pick<Study, 'attacks' | 'shares' | 'merges' | 'noises' | 'seeds'>): number {
   return settingsOf(study).length * study.seeds;
 }
 
-function settingsOf({ attacks, shares, merges }: Pick<Study, 'attacks' | 'shares' | 'merges'>): Setting[] {
+function settingsOf({ attacks, shares, merges, noises }: Omit<Study, 'ground' | 'seeds' | 'onTrial'>): Setting[] {
   const attacked = attacks.flatMap((attack) => shares.map((share) => ({ attack, share })));
   const all = [{ attack: undefined, share: 0 }, ...attacked];
-  return [false, true].flatMap((isNoisy) => all.flatMap((one) => merges.map((merge) => ({ ...one, merge, isNoisy }))));
+  return noises.flatMap((isNoisy) => all.flatMap((one) => merges.map((merge) => ({ ...one, merge, isNoisy }))));
 }
 
 function findingOf({ attack, ...setting }: Setting, perSeed: readonly TrialResult[]): Finding {
