@@ -15,9 +15,9 @@ import {
 } from '@chorale/shared';
 import { type CryptoProvider, sha256 } from '@chorale/shared/crypto';
 import {
+  areParametersOf,
   type ModelSpec,
   modelSpec,
-  parameterCount,
   type Standardization,
   standardization,
 } from '@chorale/shared/models';
@@ -122,7 +122,9 @@ function modelOf(
   const spec = parseInput(modelSpec, manifest.spec, 'model');
   const scaling = parseInput(z.optional(standardization), manifest.standardization, 'standardization');
   const isFitting =
-    parameterBytes.length === 4 * parameterCount(spec) && (scaling?.mean.length ?? spec.inputs) === spec.inputs;
+    parameterBytes.length % 4 === 0 &&
+    areParametersOf(spec, bytesToFloats(parameterBytes)) &&
+    (scaling?.mean.length ?? spec.inputs) === spec.inputs;
   if (!isFitting) throw new ChoraleError('invalid-input', 'the model does not fit its own description');
   const parameters = bytesToFloats(parameterBytes);
   return { task: manifest.task, name, manifest, spec, standardization: scaling, parameters, confirmedAt };

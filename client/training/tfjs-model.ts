@@ -1,11 +1,11 @@
 /** A model spec as a tfjs Layers model, and its parameters in and out as one flat vector. */
 
-import { denseLayers, type ModelSpec } from '@chorale/shared/models';
+import { denseLayers, type TrainableSpec } from '@chorale/shared/models';
 import type { LayersModel, Tensor2D } from '@tensorflow/tfjs';
 import type { Tfjs } from './tfjs-backend.ts';
 
 /** Dense layers that end in logits: losses and probabilities from logits stay finite where rounded probabilities do not. */
-export function buildLayersModel(tf: Tfjs, spec: ModelSpec): LayersModel {
+export function buildLayersModel(tf: Tfjs, spec: TrainableSpec): LayersModel {
   const model = tf.sequential();
   const layers = denseLayers(spec);
   layers.forEach(({ inputs, outputs }, i) => {
@@ -41,7 +41,7 @@ export function getFlatParameters(model: LayersModel): Float32Array<ArrayBuffer>
 /** rowCount × outputs probabilities, as `predict` of the shared models computes them without tfjs. */
 export function layersProbabilities(
   tf: Tfjs,
-  spec: ModelSpec,
+  spec: TrainableSpec,
   model: LayersModel,
   features: Float32Array,
 ): Float32Array {

@@ -2,17 +2,24 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ChoraleError } from '@chorale/shared';
-import { initialParameters, type ModelSpec, parameterCount, predict, sigmoid } from '@chorale/shared/models';
+import { initialParameters, parameterCount, predict, sigmoid, type TrainableSpec } from '@chorale/shared/models';
 import { seededRandom } from '@chorale/shared/testing';
 import { describe, expect, it } from 'vitest';
 import { loadTfjs, type TfjsBackend, type TfjsChoice } from './tfjs-backend.ts';
 import { buildLayersModel, layersProbabilities, setFlatParameters } from './tfjs-model.ts';
 import { createTfjsTrainer } from './tfjs-trainer.ts';
 
-const logistic: ModelSpec = { family: 'linear', inputs: 5, outputs: 1, output: 'sigmoid' };
-const classes: ModelSpec = { family: 'linear', inputs: 5, outputs: 3, output: 'softmax' };
-const deep: ModelSpec = { family: 'mlp', inputs: 5, hidden: [7, 4], activation: 'relu', outputs: 1, output: 'sigmoid' };
-const deepClasses: ModelSpec = { ...deep, activation: 'tanh', outputs: 3, output: 'softmax' };
+const logistic: TrainableSpec = { family: 'linear', inputs: 5, outputs: 1, output: 'sigmoid' };
+const classes: TrainableSpec = { family: 'linear', inputs: 5, outputs: 3, output: 'softmax' };
+const deep: TrainableSpec = {
+  family: 'mlp',
+  inputs: 5,
+  hidden: [7, 4],
+  activation: 'relu',
+  outputs: 1,
+  output: 'sigmoid',
+};
+const deepClasses: TrainableSpec = { ...deep, activation: 'tanh', outputs: 3, output: 'softmax' };
 const backends: TfjsBackend[] = ['cpu', 'wasm'];
 
 function normals(count: number, seed: string): Float32Array<ArrayBuffer> {
@@ -20,7 +27,7 @@ function normals(count: number, seed: string): Float32Array<ArrayBuffer> {
   return Float32Array.from({ length: count }, () => random.normal());
 }
 
-function rowsFor(spec: ModelSpec, rowCount: number) {
+function rowsFor(spec: TrainableSpec, rowCount: number) {
   const random = seededRandom('labels');
   const labels = Float32Array.from({ length: rowCount }, () => random.below(Math.max(2, spec.outputs)));
   return { features: normals(rowCount * spec.inputs, 'features'), labels, rowCount };
@@ -131,7 +138,7 @@ describe('the tfjs trainer', () => {
   it('keeps no tensors beyond one model per spec', async () => {
     const trainer = await createTfjsTrainer({ backend: 'cpu' });
     const { tf } = await loadTfjs({ backend: 'cpu' });
-    const train = (spec: ModelSpec) => {
+    const train = (spec: TrainableSpec) => {
       const options = { epochs: 2, batchSize: 4, learningRate: 0.1, proximal: 0.1, random: seededRandom(1) };
       return trainer.train(spec, initialParameters(spec, seededRandom(2)), rowsFor(spec, 10), options);
     };

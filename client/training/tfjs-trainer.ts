@@ -3,9 +3,9 @@
 import { ChoraleError } from '@chorale/shared';
 import {
   type Batchable,
-  type ModelSpec,
   parameterCount,
   shuffledBatches,
+  type TrainableSpec,
   type Trainer,
   type TrainingOptions,
 } from '@chorale/shared/models';
@@ -35,7 +35,7 @@ export async function createTfjsTrainer(options: TfjsOptions = {}): Promise<Trai
 }
 
 /** Building a Layers model costs more than training a small one, so each spec keeps its own. */
-function modelCache(tf: Tfjs): (spec: ModelSpec) => LayersModel {
+function modelCache(tf: Tfjs): (spec: TrainableSpec) => LayersModel {
   const models = new Map<string, LayersModel>();
   return (spec) => {
     const key = JSON.stringify(spec);
@@ -47,7 +47,7 @@ function modelCache(tf: Tfjs): (spec: ModelSpec) => LayersModel {
   };
 }
 
-function checkLengths(spec: ModelSpec, parameters: Float32Array, { features, labels, rowCount }: Batchable): void {
+function checkLengths(spec: TrainableSpec, parameters: Float32Array, { features, labels, rowCount }: Batchable): void {
   if (parameters.length !== parameterCount(spec))
     throw new ChoraleError('invalid-input', 'the parameters do not fit the model spec');
   if (features.length !== rowCount * spec.inputs || labels.length !== rowCount)
@@ -55,7 +55,7 @@ function checkLengths(spec: ModelSpec, parameters: Float32Array, { features, lab
 }
 
 /** `minimize` in a plain loop: `model.fit` takes the same steps in more than twice the time. */
-function descend(tf: Tfjs, spec: ModelSpec, model: LayersModel, rows: Batchable, options: TrainingOptions): void {
+function descend(tf: Tfjs, spec: TrainableSpec, model: LayersModel, rows: Batchable, options: TrainingOptions): void {
   const variables = model.trainableWeights.map((weight) => weight.read() as Variable);
   const anchors = variables.map((variable) => variable.clone());
   const optimizer = tf.train.sgd(options.learningRate);
@@ -79,7 +79,7 @@ function descend(tf: Tfjs, spec: ModelSpec, model: LayersModel, rows: Batchable,
   }
 }
 
-function batchTensors(tf: Tfjs, spec: ModelSpec, rows: Batchable, batch: Uint32Array) {
+function batchTensors(tf: Tfjs, spec: TrainableSpec, rows: Batchable, batch: Uint32Array) {
   const width = spec.inputs;
   const features = new Float32Array(batch.length * width);
   const labels = new Float32Array(batch.length);
@@ -92,7 +92,7 @@ function batchTensors(tf: Tfjs, spec: ModelSpec, rows: Batchable, batch: Uint32A
   return { inputs, targets: tf.oneHot(tf.tensor1d(labels, 'int32'), spec.outputs).toFloat() as Tensor2D };
 }
 
-function meanLoss(tf: Tfjs, spec: ModelSpec, logits: Tensor2D, targets: Tensor2D): Tensor {
+function meanLoss(tf: Tfjs, spec: TrainableSpec, logits: Tensor2D, targets: Tensor2D): Tensor {
   if (spec.output === 'softmax') return tf.losses.softmaxCrossEntropy(targets, logits);
   return tf.losses.sigmoidCrossEntropy(targets, logits);
 }

@@ -2,7 +2,7 @@
 
 import * as z from 'zod/mini';
 import { predict, sigmoid } from '../models/predict.ts';
-import { type ModelSpec, modelSpec } from '../models/spec.ts';
+import { isPropensity, type ModelSpec, modelSpec } from '../models/spec.ts';
 import { standardization } from '../models/standardize.ts';
 import { defineAlgorithm, type Summary } from './algorithm.ts';
 import { exactClipNorm } from './exact-counts.ts';
@@ -22,7 +22,7 @@ import {
 } from './score-metrics.ts';
 
 const isBinary = z.refine<{ readonly spec: ModelSpec }>(
-  ({ spec }) => spec.output === 'sigmoid',
+  ({ spec }) => isPropensity(spec),
   'only models with one probability can be evaluated',
 );
 

@@ -8,7 +8,7 @@ import { clipFactor } from '../encoding/clip.ts';
 import type { Aggregate } from '../encoding/layout.ts';
 import { invariant } from '../errors.ts';
 import { initialParameters, parameterCount } from '../models/parameters.ts';
-import { modelSpec } from '../models/spec.ts';
+import { trainableSpec } from '../models/spec.ts';
 import { standardization } from '../models/standardize.ts';
 import {
   adaptiveClip,
@@ -41,7 +41,7 @@ const clientOptions = z.strictObject({
 });
 
 const shared = {
-  spec: modelSpec,
+  spec: trainableSpec,
   client: clientOptions,
   weighting: z._default(weighting, 'rows'),
   /** A device with this many rows or more has weight 1. Every row is trained on. */

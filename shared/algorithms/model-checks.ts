@@ -1,7 +1,7 @@
 /** Checks that a model's parts belong together, wherever they travel together. */
 
 import * as z from 'zod/mini';
-import { parameterCount } from '../models/parameters.ts';
+import { areParametersOf } from '../models/parameters.ts';
 import type { ModelSpec } from '../models/spec.ts';
 import type { Standardization } from '../models/standardize.ts';
 
@@ -12,7 +12,7 @@ type ModelParts = {
 };
 
 export const parametersFit = z.refine<ModelParts>(
-  ({ spec, parameters }) => parameters === undefined || parameters.length === parameterCount(spec),
+  ({ spec, parameters }) => parameters === undefined || areParametersOf(spec, parameters),
   'the parameters do not fit the model spec',
 );
 

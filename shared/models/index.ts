@@ -1,9 +1,26 @@
 /** Door `@chorale/shared/models`: what a model is, its numbers, its scores, and the port that trains it. */
 
 export { shuffledBatches } from './batches.ts';
-export { type DenseLayer, denseLayers, initialParameters, parameterCount } from './parameters.ts';
+export { binOf, binOffsets } from './bins.ts';
+export { nearestCentroid } from './centroids.ts';
+export { type DenseLayer, denseLayers } from './dense.ts';
+export { areParametersOf, initialParameters, parameterCount } from './parameters.ts';
 export { predict, sigmoid } from './predict.ts';
-export { linearSpec, type ModelSpec, mlpSpec, modelSpec } from './spec.ts';
+export {
+  type AdditiveSpec,
+  binEdges,
+  type CentroidsSpec,
+  isPropensity,
+  isTrainable,
+  linearSpec,
+  type ModelSpec,
+  mlpSpec,
+  modelSpec,
+  outputCount,
+  type TrainableSpec,
+  type TreesSpec,
+  trainableSpec,
+} from './spec.ts';
 export {
   type MomentSums,
   type Standardization,

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Random } from '../ports.ts';
-import { denseLayers, initialParameters, parameterCount } from './parameters.ts';
-import type { ModelSpec } from './spec.ts';
+import { denseLayers } from './dense.ts';
+import { areParametersOf, initialParameters, parameterCount } from './parameters.ts';
+import { type ModelSpec, modelSpec, type TrainableSpec } from './spec.ts';
 
-const logistic: ModelSpec = { family: 'linear', inputs: 27, outputs: 1, output: 'sigmoid' };
-const digits: ModelSpec = {
+const logistic: TrainableSpec = { family: 'linear', inputs: 27, outputs: 1, output: 'sigmoid' };
+const digits: TrainableSpec = {
   family: 'mlp',
   inputs: 784,
   hidden: [200, 200],
@@ -30,6 +31,33 @@ describe('the flat vector', () => {
       end = layer.biasAt + layer.outputs;
     }
     expect(end).toBe(parameterCount(digits));
+  });
+});
+
+describe('the other families', () => {
+  const edges = [[1, 2], [], [0]];
+
+  it('have a bias and a number per bin, three per question and one per leaf more, or one per coordinate', () => {
+    expect(parameterCount({ family: 'additive', inputs: 3, edges })).toBe(1 + 3 + 1 + 2);
+    expect(parameterCount({ family: 'trees', inputs: 3, edges, depth: 2, trees: 5 })).toBe(1 + 5 * (2 * 3 + 4));
+    expect(parameterCount({ family: 'centroids', inputs: 3, count: 4 })).toBe(12);
+  });
+
+  it('know their own parameters: as many as there are, and trees ask about edges that exist', () => {
+    const stump: ModelSpec = modelSpec.parse({ family: 'trees', inputs: 3, edges, depth: 1, trees: 1 });
+    const isOf = (...parameters: number[]) => areParametersOf(stump, Float32Array.from(parameters));
+    expect(isOf(0, 0, 1, -1, 1)).toBe(true);
+    expect(isOf(0, -1, 0, -1, 1)).toBe(true);
+    for (const [feature, edge] of [
+      [0, 2],
+      [0, -1],
+      [0, 0.5],
+      [1, 0],
+      [3, 0],
+      [-2, 0],
+    ] as const)
+      expect(isOf(0, feature, edge, -1, 1), `${feature}, ${edge}`).toBe(false);
+    expect(isOf(0, 0, 1, -1)).toBe(false);
   });
 });
 

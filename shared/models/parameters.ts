@@ -1,40 +1,35 @@
-/**
- * A model's numbers as one flat vector: layer after layer, each its kernel row-major [inputs][outputs], then its bias.
- * Both families are dense layers; a linear model is the one without hidden ones.
- */
+/** A model's numbers as one flat vector. In which order they stand, each family's own file says. */
 
 import type { Random } from '../ports.ts';
-import type { ModelSpec } from './spec.ts';
-
-/** One dense layer and where its numbers stand in the flat vector. */
-export type DenseLayer = {
-  readonly inputs: number;
-  readonly outputs: number;
-  readonly kernelAt: number;
-  readonly biasAt: number;
-};
-
-export function denseLayers(spec: ModelSpec): readonly DenseLayer[] {
-  const widths = [spec.inputs, ...(spec.family === 'mlp' ? spec.hidden : []), spec.outputs];
-  const layers: DenseLayer[] = [];
-  let offset = 0;
-  for (let i = 0; i + 1 < widths.length; i++) {
-    const [inputs, outputs] = [widths[i]!, widths[i + 1]!];
-    layers.push({ inputs, outputs, kernelAt: offset, biasAt: offset + inputs * outputs });
-    offset += (inputs + 1) * outputs;
-  }
-  return layers;
-}
+import { additiveParameterCount } from './additive.ts';
+import { denseLayers } from './dense.ts';
+import type { ModelSpec, TrainableSpec } from './spec.ts';
+import { questionsFit, treesParameterCount } from './trees.ts';
 
 export function parameterCount(spec: ModelSpec): number {
-  return denseLayers(spec).reduce((count, { inputs, outputs }) => count + (inputs + 1) * outputs, 0);
+  switch (spec.family) {
+    case 'additive':
+      return additiveParameterCount(spec);
+    case 'trees':
+      return treesParameterCount(spec);
+    case 'centroids':
+      return spec.count * spec.inputs;
+    default:
+      return denseLayers(spec).reduce((count, { inputs, outputs }) => count + (inputs + 1) * outputs, 0);
+  }
+}
+
+/** Whether these numbers are parameters of such a model. */
+export function areParametersOf(spec: ModelSpec, parameters: Float32Array): boolean {
+  if (parameters.length !== parameterCount(spec)) return false;
+  return spec.family !== 'trees' || questionsFit(spec, parameters);
 }
 
 /**
  * Where training starts: a linear model at zeros (its loss is convex), an mlp with uniform kernels of variance
  * 2/(inputs + outputs) and zero biases (Glorot and Bengio, AISTATS 2010, eq. 16).
  */
-export function initialParameters(spec: ModelSpec, random: Random): Float32Array<ArrayBuffer> {
+export function initialParameters(spec: TrainableSpec, random: Random): Float32Array<ArrayBuffer> {
   const parameters = new Float32Array(parameterCount(spec));
   if (spec.family === 'linear') return parameters;
   for (const { inputs, outputs, kernelAt, biasAt } of denseLayers(spec)) {

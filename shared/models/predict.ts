@@ -1,21 +1,28 @@
 /** Scores without tfjs: plain loops that agree with the trained Layers model to 1e-5. */
 
-import { type DenseLayer, denseLayers, parameterCount } from './parameters.ts';
-import type { ModelSpec } from './spec.ts';
+import { additiveLogit } from './additive.ts';
+import { binOffsets } from './bins.ts';
+import { squaredDistances } from './centroids.ts';
+import { denseLayers, denseLogits } from './dense.ts';
+import { parameterCount } from './parameters.ts';
+import { isPropensity, type ModelSpec, outputCount } from './spec.ts';
+import { treesLogit } from './trees.ts';
 
 /**
  * @param features rowCount × spec.inputs numbers, row-major, already standardised
- * @returns rowCount × spec.outputs probabilities, row-major: the positive class for a sigmoid, every class for a softmax
+ * @returns rowCount × outputs probabilities, row-major: of the positive class where there is one output, of every class for
+ * a softmax, of every segment for centroids (a mixture of equally frequent Gaussians of spread 1: the nearest is likeliest)
  * @throws RangeError if a length does not fit the spec
  */
 export function predict(spec: ModelSpec, parameters: Float32Array, features: Float32Array): Float32Array<ArrayBuffer> {
   if (parameters.length !== parameterCount(spec)) throw new RangeError('parameters do not fit the model spec');
   if (features.length % spec.inputs !== 0) throw new RangeError('features do not fit the model spec');
-  const layers = denseLayers(spec);
-  const probabilities = new Float32Array((features.length / spec.inputs) * spec.outputs);
+  const logitsOf = logitsWith(spec, parameters);
+  const [normalize, outputs] = [isPropensity(spec) ? sigmoids : softmax, outputCount(spec)];
+  const probabilities = new Float32Array((features.length / spec.inputs) * outputs);
   for (let row = 0; row * spec.inputs < features.length; row++) {
     const inputs = features.subarray(row * spec.inputs, (row + 1) * spec.inputs);
-    probabilities.set(probabilitiesOf(spec, logits(spec, layers, parameters, inputs)), row * spec.outputs);
+    probabilities.set(normalize(logitsOf(inputs)), row * outputs);
   }
   return probabilities;
 }
@@ -27,38 +34,26 @@ export function sigmoid(logit: number): number {
   return odds / (1 + odds);
 }
 
-function logits(
-  spec: ModelSpec,
-  layers: readonly DenseLayer[],
-  parameters: Float32Array,
-  inputs: Float32Array,
-): Float64Array {
-  let activations = Float64Array.from(inputs);
-  layers.forEach((layer, i) => {
-    activations = applyDense(layer, parameters, activations);
-    const isHidden = i + 1 < layers.length;
-    if (isHidden && spec.family === 'mlp') activate(spec.activation, activations);
-  });
-  return activations;
-}
-
-function applyDense(layer: DenseLayer, parameters: Float32Array, values: Float64Array): Float64Array<ArrayBuffer> {
-  const { inputs, outputs, kernelAt, biasAt } = layer;
-  const sums = Float64Array.from(parameters.subarray(biasAt, biasAt + outputs));
-  for (let i = 0; i < inputs; i++) {
-    const value = values[i]!;
-    const rowAt = kernelAt + i * outputs;
-    for (let o = 0; o < outputs; o++) sums[o] = sums[o]! + value * parameters[rowAt + o]!;
+/** What all rows have in common is worked out once. */
+function logitsWith(spec: ModelSpec, parameters: Float32Array): (row: Float32Array) => Float64Array {
+  switch (spec.family) {
+    case 'additive': {
+      const offsets = binOffsets(spec.edges);
+      return (row) => Float64Array.of(additiveLogit(spec, offsets, parameters, row));
+    }
+    case 'trees':
+      return (row) => Float64Array.of(treesLogit(spec, parameters, row));
+    case 'centroids':
+      return (row) => squaredDistances(spec, parameters, row).map((distance) => -distance / 2);
+    default: {
+      const layers = denseLayers(spec);
+      return (row) => denseLogits(spec, layers, parameters, row);
+    }
   }
-  return sums;
 }
 
-function activate(activation: 'relu' | 'tanh', sums: Float64Array): void {
-  for (let i = 0; i < sums.length; i++) sums[i] = activation === 'relu' ? Math.max(0, sums[i]!) : Math.tanh(sums[i]!);
-}
-
-function probabilitiesOf(spec: ModelSpec, values: Float64Array): Float64Array {
-  return spec.output === 'sigmoid' ? values.map(sigmoid) : softmax(values);
+function sigmoids(values: Float64Array): Float64Array {
+  return values.map(sigmoid);
 }
 
 function softmax(values: Float64Array): Float64Array {

@@ -1,4 +1,4 @@
-/** What a model is, as data: enough to count, train and evaluate its parameters on any device. */
+/** What a model is, as data: enough to count and evaluate its parameters on any device, and to train some of them. */
 
 import * as z from 'zod/mini';
 
@@ -31,5 +31,68 @@ export const mlpSpec = z
   })
   .check(outputsFit);
 
-export const modelSpec = z.discriminatedUnion('family', [linearSpec, mlpSpec]);
+const isAscending = z.refine<number[]>(
+  (edges) => edges.every((edge, i) => i === 0 || edges[i - 1]! < edge),
+  'edges ascend',
+);
+
+/** Where each feature's bins meet, ascending, in encoded units; none at all makes one bin of everything. */
+export const binEdges = z
+  .array(z.array(z.number()).check(z.maxLength(255), isAscending))
+  .check(z.minLength(1), z.maxLength(65_536));
+
+const edgesFit = z.refine<{ inputs: number; edges: number[][] }>(
+  ({ inputs, edges }) => edges.length === inputs,
+  'there is one list of edges per input',
+);
+
+/** The log-odds are a bias and, for each feature, the number that its bin has: one shape function per feature. */
+export const additiveSpec = z
+  .strictObject({ family: z.literal('additive'), inputs: width, edges: binEdges })
+  .check(edgesFit);
+
+/** The log-odds are a bias and, for each tree, the number of the leaf that a row comes to. */
+export const treesSpec = z
+  .strictObject({
+    family: z.literal('trees'),
+    inputs: width,
+    edges: binEdges,
+    /** Questions between a root and each leaf: trees are complete. */
+    depth: z.int().check(z.positive(), z.maximum(8)),
+    trees: z.int().check(z.positive(), z.maximum(4096)),
+  })
+  .check(edgesFit);
+
+/** Points that stand for segments. */
+export const centroidsSpec = z.strictObject({
+  family: z.literal('centroids'),
+  inputs: width,
+  count: z.int().check(z.positive(), z.maximum(4096)),
+});
+
+/** Dense layers: what a `Trainer` takes gradient steps on. */
+export const trainableSpec = z.discriminatedUnion('family', [linearSpec, mlpSpec]);
+export type TrainableSpec = z.infer<typeof trainableSpec>;
+
+export type AdditiveSpec = z.infer<typeof additiveSpec>;
+export type TreesSpec = z.infer<typeof treesSpec>;
+export type CentroidsSpec = z.infer<typeof centroidsSpec>;
+
+export const modelSpec = z.discriminatedUnion('family', [linearSpec, mlpSpec, additiveSpec, treesSpec, centroidsSpec]);
 export type ModelSpec = z.infer<typeof modelSpec>;
+
+/** Numbers that `predict` gives for one row. */
+export function outputCount(spec: ModelSpec): number {
+  if (spec.family === 'centroids') return spec.count;
+  return isTrainable(spec) ? spec.outputs : 1;
+}
+
+/** Whether a row's score is one probability, that the person acts. */
+export function isPropensity(spec: ModelSpec): boolean {
+  if (spec.family === 'centroids') return false;
+  return !isTrainable(spec) || spec.output === 'sigmoid';
+}
+
+export function isTrainable(spec: ModelSpec): spec is TrainableSpec {
+  return spec.family === 'linear' || spec.family === 'mlp';
+}

@@ -1,7 +1,7 @@
 /** The port through which an algorithm borrows the device's ability to take SGD steps. */
 
 import type { Random } from '../ports.ts';
-import type { ModelSpec } from './spec.ts';
+import type { TrainableSpec } from './spec.ts';
 
 /** Rows of one device, row-major. */
 export type Batchable = {
@@ -28,7 +28,7 @@ export interface Trainer {
   readonly backend: string;
   /** Takes SGD steps on the mean loss of each batch. @returns the new flat parameters; the input stays as it was */
   train(
-    spec: ModelSpec,
+    spec: TrainableSpec,
     parameters: Float32Array,
     rows: Batchable,
     options: TrainingOptions,

@@ -5,7 +5,7 @@
  */
 
 import { fedAvg, type LabelledRow } from '@chorale/shared/algorithms';
-import { denseLayers, type ModelSpec, type Trainer } from '@chorale/shared/models';
+import { denseLayers, type TrainableSpec, type Trainer } from '@chorale/shared/models';
 import { leastNoiseMultiplier, roundUpMultiplier } from '@chorale/shared/privacy';
 import { type SeededRandom, seededRandom } from '@chorale/shared/testing';
 import { type Noise, runFast } from '../fast.ts';
@@ -50,7 +50,7 @@ export type InversionReport = {
 };
 
 const features = 20;
-const models: readonly { readonly name: string; readonly spec: ModelSpec }[] = [
+const models: readonly { readonly name: string; readonly spec: TrainableSpec }[] = [
   { name: 'logistic 20', spec: { family: 'linear', inputs: features, outputs: 1, output: 'sigmoid' } },
   {
     name: 'mlp 20-16-1',
@@ -76,7 +76,7 @@ export async function invertUpdates(options: InversionOptions): Promise<readonly
   return reports;
 }
 
-type Target = { readonly name: string; readonly spec: ModelSpec; readonly examples: number; readonly seen: Seen };
+type Target = { readonly name: string; readonly spec: TrainableSpec; readonly examples: number; readonly seen: Seen };
 
 async function attack(target: Target, options: InversionOptions): Promise<InversionReport> {
   const { name, examples, seen } = target;
@@ -103,7 +103,7 @@ async function bestGuess({ spec, examples, seen }: Target, options: InversionOpt
 }
 
 type People = readonly (readonly LabelledRow[])[];
-type Round = InversionOptions & { readonly spec: ModelSpec; readonly random: SeededRandom };
+type Round = InversionOptions & { readonly spec: TrainableSpec; readonly random: SeededRandom };
 
 /** The victim is the first of the people. */
 async function seenOf(people: People, seen: Seen, round: Round): Promise<Float64Array> {
@@ -157,7 +157,7 @@ async function sumOver(
 }
 
 /** For every unit of the first layer, the input that would explain its gradients. */
-function candidatesIn(update: Float64Array, spec: ModelSpec): readonly Float64Array[] {
+function candidatesIn(update: Float64Array, spec: TrainableSpec): readonly Float64Array[] {
   const { inputs, outputs, kernelAt, biasAt } = denseLayers(spec)[0]!;
   const units = upTo(0, outputs).filter((unit) => update[biasAt + unit] !== 0);
   const guesses = units.map((unit) =>

@@ -1,6 +1,12 @@
 /** What a model could learn if everybody gave their rows away: the yardstick for federated training. */
 
-import { type ModelSpec, predict, type Standardization, standardizationOf, standardize } from '@chorale/shared/models';
+import {
+  predict,
+  type Standardization,
+  standardizationOf,
+  standardize,
+  type TrainableSpec,
+} from '@chorale/shared/models';
 import { fitLogisticRegression } from './logistic-regression.ts';
 import type { Rows } from './rows.ts';
 
@@ -27,7 +33,7 @@ export function standardizedRows(rows: Rows, standardization: Standardization): 
   return { ...rows, features: standardize(rows.features, standardization) };
 }
 
-export function logisticSpec(width: number): ModelSpec {
+export function logisticSpec(width: number): TrainableSpec {
   return { family: 'linear', inputs: width, outputs: 1, output: 'sigmoid' };
 }
 

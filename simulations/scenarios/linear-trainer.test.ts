@@ -1,11 +1,11 @@
 import { createTfjsTrainer } from '@chorale/client/training';
-import { type ModelSpec, parameterCount, type TrainingOptions } from '@chorale/shared/models';
+import { parameterCount, type TrainableSpec, type TrainingOptions } from '@chorale/shared/models';
 import { seededRandom } from '@chorale/shared/testing';
 import { describe, expect, it } from 'vitest';
 import { linearTrainer } from './linear-trainer.ts';
 
-const sigmoid: ModelSpec = { family: 'linear', inputs: 27, outputs: 1, output: 'sigmoid' };
-const softmax: ModelSpec = { family: 'linear', inputs: 11, outputs: 5, output: 'softmax' };
+const sigmoid: TrainableSpec = { family: 'linear', inputs: 27, outputs: 1, output: 'sigmoid' };
+const softmax: TrainableSpec = { family: 'linear', inputs: 11, outputs: 5, output: 'softmax' };
 const once: Omit<TrainingOptions, 'random'> = { epochs: 1, batchSize: 64, learningRate: 1 };
 
 function normals(count: number, seed: string): Float32Array<ArrayBuffer> {
@@ -13,7 +13,7 @@ function normals(count: number, seed: string): Float32Array<ArrayBuffer> {
   return Float32Array.from({ length: count }, () => random.normal());
 }
 
-function rowsFor(spec: ModelSpec, rowCount: number) {
+function rowsFor(spec: TrainableSpec, rowCount: number) {
   const random = seededRandom('labels');
   const labels = Float32Array.from({ length: rowCount }, () => random.below(Math.max(2, spec.outputs)));
   return { features: normals(rowCount * spec.inputs, 'features'), labels, rowCount };
@@ -46,7 +46,7 @@ describe('the linear trainer', () => {
   });
 
   it('refuses other families', async () => {
-    const mlp: ModelSpec = { ...sigmoid, family: 'mlp', hidden: [3], activation: 'relu' };
+    const mlp: TrainableSpec = { ...sigmoid, family: 'mlp', hidden: [3], activation: 'relu' };
     const rows = rowsFor(sigmoid, 1);
     const training = linearTrainer.train(mlp, new Float32Array(88), rows, { ...once, random: seededRandom(1) });
     await expect(training).rejects.toThrow('linear models only');

@@ -6,9 +6,9 @@
 import { ChoraleError, invariant } from '@chorale/shared';
 import {
   type Batchable,
-  type ModelSpec,
   parameterCount,
   shuffledBatches,
+  type TrainableSpec,
   type Trainer,
   type TrainingOptions,
 } from '@chorale/shared/models';
@@ -26,7 +26,7 @@ export const linearTrainer: Trainer = {
 
 /** float32 between batches, as a tensor library keeps its variables; float64 within. */
 function descend(
-  spec: ModelSpec,
+  spec: TrainableSpec,
   start: Float32Array,
   rows: Batchable,
   { epochs, batchSize, learningRate, proximal = 0, random, signal }: TrainingOptions,
@@ -49,7 +49,7 @@ function descend(
 }
 
 type AtRow = {
-  readonly spec: ModelSpec;
+  readonly spec: TrainableSpec;
   readonly parameters: Float32Array;
   readonly rows: Batchable;
   readonly row: number;

@@ -1,0 +1,57 @@
+/**
+ * Dense layers as one flat vector: layer after layer, each its kernel row-major [inputs][outputs], then its bias. A linear
+ * model is the one without hidden layers.
+ */
+
+import type { TrainableSpec } from './spec.ts';
+
+/** One dense layer and where its numbers stand in the flat vector. */
+export type DenseLayer = {
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly kernelAt: number;
+  readonly biasAt: number;
+};
+
+export function denseLayers(spec: TrainableSpec): readonly DenseLayer[] {
+  const widths = [spec.inputs, ...(spec.family === 'mlp' ? spec.hidden : []), spec.outputs];
+  const layers: DenseLayer[] = [];
+  let offset = 0;
+  for (let i = 0; i + 1 < widths.length; i++) {
+    const [inputs, outputs] = [widths[i]!, widths[i + 1]!];
+    layers.push({ inputs, outputs, kernelAt: offset, biasAt: offset + inputs * outputs });
+    offset += (inputs + 1) * outputs;
+  }
+  return layers;
+}
+
+/** What the last layer makes of one row, before any sigmoid or softmax. */
+export function denseLogits(
+  spec: TrainableSpec,
+  layers: readonly DenseLayer[],
+  parameters: Float32Array,
+  inputs: Float32Array,
+): Float64Array {
+  let activations = Float64Array.from(inputs);
+  layers.forEach((layer, i) => {
+    activations = applyDense(layer, parameters, activations);
+    const isHidden = i + 1 < layers.length;
+    if (isHidden && spec.family === 'mlp') activate(spec.activation, activations);
+  });
+  return activations;
+}
+
+function applyDense(layer: DenseLayer, parameters: Float32Array, values: Float64Array): Float64Array<ArrayBuffer> {
+  const { inputs, outputs, kernelAt, biasAt } = layer;
+  const sums = Float64Array.from(parameters.subarray(biasAt, biasAt + outputs));
+  for (let i = 0; i < inputs; i++) {
+    const value = values[i]!;
+    const rowAt = kernelAt + i * outputs;
+    for (let o = 0; o < outputs; o++) sums[o] = sums[o]! + value * parameters[rowAt + o]!;
+  }
+  return sums;
+}
+
+function activate(activation: 'relu' | 'tanh', sums: Float64Array): void {
+  for (let i = 0; i < sums.length; i++) sums[i] = activation === 'relu' ? Math.max(0, sums[i]!) : Math.tanh(sums[i]!);
+}
