@@ -43,7 +43,8 @@ const common = {
   examples: { source: rowSource },
   consentPolicy: { language: 'en', text: 'We add up, we do not look.' },
   privacy: { mechanism: 'none' },
-  cohort: { size: cohort, minSize: cohort, corrupt: 0.1, dropout: 0.3, sigma: 80, eta: 30 },
+  cohort: { size: cohort, minSize: cohort, count: 1, corrupt: 0.1, dropout: 0.3, sigma: 80, eta: 30 },
+  merge: { rule: 'sum' },
   intervalMs: 0,
 } as const;
 
@@ -108,16 +109,22 @@ async function playAll(options: Omit<WorldOptions, 'trainer'>) {
 async function replayed({ task, rounds }: TaskRun, devices: readonly LabelledRow[][]) {
   const algorithm = builtIn.get(task.algorithm) as AnyAlgorithm;
   const { config } = task;
-  const options = { algorithm, config, devices, trainer, seed: 'unused', cohort, ...replayOf({ rounds }) };
-  const replay: { sumSha256: string; state: unknown }[] = [];
-  for await (const { cohorts, state } of runFast(options))
-    replay.push({ sumSha256: hex(sha256(wordsToBytes(cohorts[0]!.sum))), state: toJson(algorithm.state, state) });
+  const { merge } = task;
+  const options = { algorithm, config, devices, trainer, seed: 'unused', cohort, merge, ...replayOf({ rounds }) };
+  const replay: { sums: string[]; state: unknown }[] = [];
+  for await (const { cohorts, state } of runFast(options)) {
+    const sums = cohorts.map(({ sum }) => hex(sha256(wordsToBytes(sum))));
+    replay.push({ sums, state: toJson(algorithm.state, state) });
+  }
   return replay;
 }
 
 /** Sums and states, as the coordinator of a world has published and stored them. */
 function told({ rounds }: TaskRun) {
-  return rounds.map(({ transcript: { sumSha256 }, state }) => ({ sumSha256, state }));
+  return rounds.map(({ transcript: { cohorts }, state }) => ({
+    sums: cohorts.map(({ sumSha256 }) => sumSha256),
+    state,
+  }));
 }
 
 const bad: WorldOptions['faults'] = {
@@ -154,14 +161,17 @@ describe('fast and world', () => {
     for (const { view, survivors } of runs.training.rounds) {
       const { deal, acknowledge, 'masked-input': masked, unmask } = view.funnel.answered;
       expect([deal, acknowledge, masked, unmask], `seed ${seed}`).toEqual([11, 10, 9, 7]);
-      expect(survivors).toHaveLength(9);
+      expect(survivors.flat()).toHaveLength(9);
     }
     expect([runs.defects, runs.errors, runs.training.abandoned]).toEqual([[], [], []]);
   });
 
   /** A survivor of the first round who has something to say. */
   const speakerIn = ({ rounds }: TaskRun) =>
-    rounds[0]!.survivors.map(({ device }) => device).find((device) => rows[device]!.length > 0)!;
+    rounds[0]!.survivors
+      .flat()
+      .map(({ device }) => device)
+      .find((device) => rows[device]!.length > 0)!;
 
   it('agree on a clip norm that moves', async () => {
     const task = trainingTask(moments.state.parse(runs.spread.rounds[0]!.state));
@@ -174,6 +184,20 @@ describe('fast and world', () => {
     expect(new Set([0.1, ...norms]).size).toBe(4);
   });
 
+  it('agree cohort by cohort, and on what a merge makes of the cohorts', async () => {
+    const crowd = people('crowd of cohorts', 52);
+    const world = await createWorld({ seed, devices: crowd.map((own) => ({ rows: own })), trainer });
+    const task = trainingTask(moments.state.parse(runs.spread.rounds[0]!.state), 2);
+    const cohorts = { ...task.cohort, size: 10, minSize: 10, count: 5 };
+    const run = await world.runTask({ ...task, cohort: cohorts, merge: { rule: 'trimmed-mean', trim: 0.2 } });
+    await world.close();
+    expect(run.rounds.map(({ survivors }) => survivors.length)).toEqual([5, 5]);
+    expect(await replayed(run, crowd), `seed ${seed}`).toEqual(told(run));
+    const summed = await replayed({ ...run, task: { ...run.task, merge: { rule: 'sum' } } }, crowd);
+    expect(summed[0]!.sums).toEqual(told(run)[0]!.sums);
+    expect(summed[0]!.state).not.toEqual(told(run)[0]!.state);
+  });
+
   it('differ when a single label of a single survivor is another', async () => {
     const { training } = runs;
     const speaker = speakerIn(training);
@@ -182,7 +206,7 @@ describe('fast and world', () => {
       device === speaker ? [{ ...first!, label: 1 - first!.label }, ...others] : own,
     );
     const [replay] = await replayed(training, changed);
-    expect(replay!.sumSha256).not.toBe(told(training)[0]!.sumSha256);
+    expect(replay!.sums).not.toEqual(told(training)[0]!.sums);
   });
 
   it('differ when a single survivor is left out', async () => {
@@ -190,10 +214,10 @@ describe('fast and world', () => {
     const speaker = speakerIn(training);
     const rounds = training.rounds.map((round) => ({
       ...round,
-      survivors: round.survivors.filter(({ device }) => device !== speaker),
+      survivors: round.survivors.map((cohort) => cohort.filter(({ device }) => device !== speaker)),
     }));
     const [replay] = await replayed({ ...training, rounds }, rows);
-    expect(replay!.sumSha256).not.toBe(told(training)[0]!.sumSha256);
+    expect(replay!.sums).not.toEqual(told(training)[0]!.sums);
   });
 
   it.each([

@@ -7,7 +7,7 @@ import { type DeviceId, invariant, type Store, type StoreWrite } from '@chorale/
 import { add, type Fraction, isMore } from '@chorale/shared/privacy';
 import { storeKeys, under } from '../store/keys.ts';
 import { parseRecord, putRecord, readRecord } from '../store/records.ts';
-import type { Task } from '../tasks/task.ts';
+import { leastDevices, type Task } from '../tasks/task.ts';
 import { moreOf, nothingSpent, rhoOf, type Spent, spent, withOneMore } from './spent.ts';
 
 export interface Accounts {
@@ -15,7 +15,7 @@ export interface Accounts {
   opening(task: Task, device: DeviceId): readonly StoreWrite[];
   /** Whether the device may take part once more without passing the task's promise. */
   mayGive(task: Task, device: DeviceId): Promise<boolean>;
-  /** Whether so many of the enrolled devices have given all that they may that the others are no cohort any more. */
+  /** Whether so many of the enrolled devices have given all that they may that the others are too few for a round. */
   isExhausted(task: Task): Promise<boolean>;
   /** One more participation of each of these devices: the writes, and what the device with most will have spent. */
   charge(task: Task, devices: readonly DeviceId[], rho: Fraction): Promise<Charged>;
@@ -37,7 +37,6 @@ export function createAccounts(store: Pick<Store, 'get' | 'range'>): Accounts {
 
     async isExhausted(task) {
       if (task.privacy.mechanism === 'none') return false;
-      const { size, minSize = size } = task.cohort;
       const all = under(`account/${task.id}`);
       let [from, left, spentUp] = [all.from, 0, 0];
       for (;;) {
@@ -45,7 +44,7 @@ export function createAccounts(store: Pick<Store, 'get' | 'range'>): Accounts {
         const mayGive = entries.filter((entry) => isLeft(task, parseRecord(spent, entry))).length;
         left += mayGive;
         spentUp += entries.length - mayGive;
-        if (left >= minSize) return false;
+        if (left >= leastDevices(task)) return false;
         if (entries.length < scannedAtOnce) return spentUp > 0;
         // The least key after the last one.
         from = `${entries.at(-1)!.key}\0`;

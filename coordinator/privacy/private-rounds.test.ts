@@ -4,7 +4,7 @@ import { receiptHash } from '@chorale/shared/consent';
 import { sha256 } from '@chorale/shared/crypto';
 import { add, epsilonOf, toNumber, zero } from '@chorale/shared/privacy';
 import { chargeIn, decodeHeader, decodePlan, leafHash, rootOfInclusion } from '@chorale/shared/secagg';
-import { fieldBytes, type NewTask } from '@chorale/shared/wire';
+import { fieldBytes, type NewTask, survivorsIn } from '@chorale/shared/wire';
 import { describe, expect, it } from 'vitest';
 import type { Task } from '../tasks/task.ts';
 import { type Choir, learningTask, openChoir } from '../testing/choir.ts';
@@ -53,7 +53,7 @@ async function oneRound(privacy: NewTask['privacy'], seed: string, inputs = 2) {
   const [round] = (await choir.coordinator.rounds.page(task.id, firstPage)).items;
   const transcript = await choir.coordinator.rounds.transcript(round!.id);
   const plan = decodePlan(fieldBytes(transcript.plan));
-  const header = decodeHeader(fieldBytes(transcript.header));
+  const header = decodeHeader(fieldBytes(transcript.cohorts[0]!.header));
   const total = (of: 'given' | 'bare') => {
     const sum = new Uint32Array(plan.dimension);
     for (const device of devices) addModulo(sum, device[of].get(plan.round)!);
@@ -91,7 +91,7 @@ describe('a round with distributed noise', () => {
     expect(h * header.noiseVariance * zden ** 2n).toBeGreaterThanOrEqual(znum ** 2n * plan.sensitivitySquared);
     expect(h * (header.noiseVariance - 1n) * zden ** 2n).toBeLessThan(znum ** 2n * plan.sensitivitySquared);
     expect({ numerator: plan.noiseNumerator, denominator: plan.noiseDenominator }).toEqual(task.noiseMultiplier);
-    expect(hex(sha256(wordsToBytes(total('given'))))).toBe(transcript.sumSha256);
+    expect(hex(sha256(wordsToBytes(total('given'))))).toBe(transcript.cohorts[0]!.sumSha256);
     expectVariance(difference(total('given'), total('bare')), 5 * Number(header.noiseVariance), seed);
   });
 
@@ -130,14 +130,14 @@ describe('a round with central noise', () => {
     expect(variance * zden ** 2n).toBeGreaterThanOrEqual(znum ** 2n * plan.sensitivitySquared);
     expect(header.noiseVariance).toBe(0n);
     expect(total('given')).toEqual(total('bare'));
-    expect(transcript.sumSha256).not.toBe(hex(sha256(wordsToBytes(total('bare')))));
+    expect(transcript.cohorts[0]!.sumSha256).not.toBe(hex(sha256(wordsToBytes(total('bare')))));
 
     // The server's step is the mean itself, so that the parameters give the sum back.
     const { parametersSha256 } = await choir.coordinator.models.latest(task.id);
     const parameters = new Float32Array((await choir.coordinator.models.parameters(parametersSha256)).slice().buffer);
     const stepsPerUnit = plan.inverseGrid / 10;
     const released = Int32Array.from(parameters, (value) => Math.round(value * 5 * stepsPerUnit));
-    expect(hex(sha256(wordsToBytes(new Uint32Array(released))))).toBe(transcript.sumSha256);
+    expect(hex(sha256(wordsToBytes(new Uint32Array(released))))).toBe(transcript.cohorts[0]!.sumSha256);
     expectVariance(difference(new Uint32Array(released), total('bare')), Number(variance), seed);
 
     const bare = [hex(wordsToBytes(total('bare'))), hex(sha256(wordsToBytes(total('bare'))))];
@@ -315,7 +315,7 @@ describe('a task with a promise', () => {
   });
 
   it('has cohorts in which no device must add more noise than any accepts', async () => {
-    const wide = { size: 1024, minSize: 3, corrupt: 0, dropout: 0.2, sigma: 40, eta: 20 };
+    const wide = { size: 1024, minSize: 3, count: 1, corrupt: 0, dropout: 0.2, sigma: 40, eta: 20 };
     await expect(create(privateTask(distributed, { cohort: wide }))).rejects.toThrow(/minSize: too few/);
     await expect(create(privateTask(distributed, { cohort: { ...wide, minSize: 64 } }))).resolves.toBeDefined();
     await expect(create(privateTask(central, { cohort: wide }))).resolves.toBeDefined();
@@ -331,7 +331,7 @@ describe('the receipts behind a round', () => {
         round.id as RoundId,
         device.id,
       );
-      expect(transcript.survivors[index]).toBe(device.id);
+      expect(survivorsIn(transcript)[index]).toBe(device.id);
       const [own, other] = [device, devices.find(({ id }) => id !== device.id)!].map(({ granted }) =>
         receiptHash(granted!),
       );
@@ -372,7 +372,7 @@ describe('consent withdrawn between two turns', () => {
     await choir.untilRounds(task, 1);
     const [round] = (await choir.coordinator.rounds.page(task.id, firstPage)).items;
     const transcript = await choir.coordinator.rounds.transcript(round!.id);
-    return { choir, task, person, round, isIncluded: transcript.survivors.includes(person.id) };
+    return { choir, task, person, round, isIncluded: survivorsIn(transcript).includes(person.id) };
   }
 
   const sayReceipt =

@@ -1,30 +1,29 @@
-/** How a round ends: everything that its sum changes is written in one batch, or nothing is. */
+/** How a round ends: everything that its sums change is written in one batch, or nothing is. */
 
 import { type Bytes, base64url, hex, type RoundId, type TaskId, wordsToBytes } from '@chorale/shared';
 import { sha256 } from '@chorale/shared/crypto';
-import { decode, type SumOf } from '@chorale/shared/encoding';
-import { type CohortOutcome, decodeHeader, type Plan } from '@chorale/shared/secagg';
+import type { Account } from '@chorale/shared/secagg';
 import type { RoundView, TranscriptView } from '@chorale/shared/wire';
 import type { Models } from '../models/models.ts';
 import type { Ports } from '../ports.ts';
 import { claimOf } from '../privacy/claim.ts';
-import { addCentralNoise, centralNoise } from '../privacy/noise.ts';
+import { addCentralNoise } from '../privacy/noise.ts';
 import { epsilonSpent } from '../privacy/spent.ts';
 import { storeKeys } from '../store/keys.ts';
 import { putRecord } from '../store/records.ts';
+import type { Learning } from '../tasks/learning.ts';
 import { type Task, withModel } from '../tasks/task.ts';
 import type { TaskChange, Tasks } from '../tasks/tasks.ts';
+import { aggregateOf, type Committed, type CommittedCohort } from './aggregation.ts';
 import type { OpenedRound } from './opening.ts';
 import { afterAbandoned } from './pacing.ts';
 import { receiptsRoot, writesOfReceipts } from './receipts.ts';
 import { closed, type RoundEnd, writesOf } from './rounds.ts';
 
-export type Committed = Extract<CohortOutcome, { kind: 'committed' }>;
-export type Abandoned = Extract<CohortOutcome, { kind: 'abandoned' }>;
 type Parts = { readonly ports: Ports; readonly tasks: Tasks; readonly models: Models };
 
 /**
- * @param receipts hashes of the receipts behind the survivors' vectors, in the survivors' order
+ * @param receipts hashes of the receipts behind the survivors' vectors, in the order of cohorts and their survivors
  * @returns the task as it stands after the round; its state, its model and the round's record are durable then
  */
 export async function commitRound(
@@ -34,17 +33,19 @@ export async function commitRound(
   receipts: readonly Bytes[],
 ): Promise<Task> {
   const { plan, record } = opened;
-  await addCentralNoise(outcome.sum, plan, ports);
+  // Each sum is released, so each has the whole noise: a device is in one of them.
+  for (const { sum } of outcome.cohorts) await addCentralNoise(sum, plan, ports);
   const round = record.id as RoundId;
   const root = receiptsRoot(receipts);
   return tasks.change(record.task, async (before): Promise<TaskChange> => {
-    const contributors = outcome.survivors.length;
-    const learning = opened.learning.afterRound(decode(outcome.sum, opened.encoding, sumOf(plan, outcome)));
-    const counted = countCommitted(before, contributors, learning.isDone, learning.summary);
+    const aggregate = aggregateOf(outcome.cohorts, opened);
+    const { contributors } = aggregate;
+    const learning = opened.learning.afterRound(aggregate);
+    const counted = countCommitted(before, outcome.cohorts, learning);
     const published = learning.model && { task: counted, learned: learning.model, round, receiptsRoot: root };
     const model = published && (await models.prepare(published));
     const figures = { contributors, ...figuresOf(outcome), ...epsilonOf(counted), model: model?.manifest.id };
-    const transcript = { ...transcriptOf(opened, outcome), privacy: claimOf(counted), receiptsRoot: root };
+    const transcript = { ...transcriptOf(opened, outcome.cohorts), privacy: claimOf(counted), receiptsRoot: root };
     return {
       task: model ? withModel(counted, model.manifest.id) : counted,
       writes: [
@@ -56,12 +57,6 @@ export async function commitRound(
       ],
     };
   });
-}
-
-/** What is known of the noise in a sum: the devices' from the header that they all saw, and the coordinator's own. */
-function sumOf(plan: Plan, { survivors, transcript }: Committed): SumOf {
-  const { noiseVariance } = decodeHeader(transcript.header);
-  return { contributors: survivors.length, noiseVariance, centralVariance: centralNoise(plan) };
 }
 
 function epsilonOf(task: Task): Pick<RoundView, 'epsilon'> {
@@ -88,7 +83,9 @@ export async function abandonRound(
   return task;
 }
 
-function countCommitted(before: Task, contributors: number, isDone: boolean, summary: Task['summary']): Task {
+function countCommitted(before: Task, cohorts: readonly CommittedCohort[], { isDone, summary }: Learning): Task {
+  const sizes = cohorts.map(({ survivors }) => survivors.length);
+  const smallest = Math.min(...sizes);
   return {
     ...before,
     // A task that was paused during the round stays paused.
@@ -96,13 +93,13 @@ function countCommitted(before: Task, contributors: number, isDone: boolean, sum
     summary,
     roundsCommitted: before.roundsCommitted + 1,
     abandoned: { ...before.abandoned, inARow: 0 },
-    contributions: before.contributions + contributors,
-    smallestCohort: before.smallestCohort === 0 ? contributors : Math.min(before.smallestCohort, contributors),
+    contributions: before.contributions + sizes.reduce((sum, size) => sum + size, 0),
+    smallestCohort: before.smallestCohort === 0 ? smallest : Math.min(before.smallestCohort, smallest),
   };
 }
 
 /** What may be said of a round in public: counts. */
-export function figuresOf({ funnel, droppedByTurn }: CohortOutcome): Pick<RoundView, 'funnel' | 'droppedByTurn'> {
+export function figuresOf({ funnel, droppedByTurn }: Account): Pick<RoundView, 'funnel' | 'droppedByTurn'> {
   const { invited, advertised, dealt, acknowledged, masked, certified, unmasked } = funnel;
   const answered = { advertise: advertised, deal: dealt, acknowledge: acknowledged, 'masked-input': masked };
   return {
@@ -111,12 +108,15 @@ export function figuresOf({ funnel, droppedByTurn }: CohortOutcome): Pick<RoundV
   };
 }
 
-function transcriptOf({ record, planBytes }: OpenedRound, { transcript, survivors, sum }: Committed) {
+function transcriptOf({ record, planBytes, merge }: OpenedRound, cohorts: readonly CommittedCohort[]) {
   return {
     round: record.id,
     plan: base64url(planBytes),
-    header: base64url(transcript.header),
-    survivors: [...survivors],
-    sumSha256: hex(sha256(wordsToBytes(sum))),
+    cohorts: cohorts.map(({ transcript, survivors, sum }) => ({
+      header: base64url(transcript.header),
+      survivors: [...survivors],
+      sumSha256: hex(sha256(wordsToBytes(sum))),
+    })),
+    merge,
   };
 }

@@ -4,6 +4,7 @@ import { type DeviceId, type Instant, invariant, type Packet, type Reply } from 
 import {
   type DownMessage,
   headerFor,
+  noOutcome,
   type RosterHeader,
   type ServerEffect,
   type ServerEvent,
@@ -35,7 +36,7 @@ export class RoundEngine {
   readonly #unanswered = new Map<string, ((reply: Reply) => void)[]>();
   readonly #sent = new Set<string>();
   /** The machine's last words: they say how the round ended, so they wait until that is durable. */
-  #farewells: (() => void)[] = [];
+  #farewells: Farewell[] = [];
   #state: ServerState;
   #cancelWake: () => void = () => {};
   #isOver = false;
@@ -80,9 +81,13 @@ export class RoundEngine {
     this.#fail(error);
   }
 
-  /** Lets the machine's last words go out: call it when the outcome is durable. */
-  sayFarewell(): void {
-    for (const send of this.#farewells) send();
+  /**
+   * Lets the machine's last words go out: call it when the outcome is durable.
+   *
+   * @param isCommitted whether anything came of the round: otherwise nothing came of a cohort's sum either
+   */
+  sayFarewell(isCommitted: boolean): void {
+    for (const { to, message } of this.#farewells) this.#push(to, isCommitted ? message : noOutcome);
     this.#farewells = [];
   }
 
@@ -142,14 +147,19 @@ export class RoundEngine {
     }
   }
 
-  #send(device: DeviceId, { name, body }: DownMessage): void {
-    const packet: Packet = { name, header: { round: this.#round.toString() }, body };
-    if (name === 'outcome') return void this.#farewells.push(() => this.#options.push(device, packet));
+  #send(to: DeviceId, message: DownMessage): void {
+    const { name } = message;
+    if (name === 'outcome') return void this.#farewells.push({ to, message });
     if (!this.#sent.has(name)) {
       this.#sent.add(name);
       this.#options.onSent?.(name);
     }
-    this.#options.push(device, packet);
+    this.#push(to, message);
+  }
+
+  #push(to: DeviceId, { name, body }: DownMessage): void {
+    const packet: Packet = { name, header: { round: this.#round.toString() }, body };
+    this.#options.push(to, packet);
   }
 
   #wakeAt(at: Instant): void {
@@ -178,6 +188,7 @@ export class RoundEngine {
   }
 }
 
+type Farewell = { readonly to: DeviceId; readonly message: DownMessage };
 type Asking = Extract<ServerEffect, { do: 'send' }>;
 
 export const roundOver: Reply = {

@@ -2,20 +2,15 @@
 
 import { type Bytes, type DeviceId, invariant, type Packet, type Reply, type TaskId } from '@chorale/shared';
 import { receiptHash, type SignedReceipt } from '@chorale/shared/consent';
-import {
-  type CohortOutcome,
-  chargeIn,
-  type RosterHeader,
-  type ServerOutcome,
-  type UpMessage,
-} from '@chorale/shared/secagg';
+import { chargeIn, type RosterHeader, type UpMessage } from '@chorale/shared/secagg';
 import type { Keyring } from '../auth/keyring.ts';
 import type { Models } from '../models/models.ts';
 import type { Ports } from '../ports.ts';
 import type { Accounts } from '../privacy/accounts.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Tasks } from '../tasks/tasks.ts';
-import { type Abandoned, abandonRound, type Committed, commitRound, figuresOf } from './commit.ts';
+import { type Committed, judge, type RoundOutcome } from './aggregation.ts';
+import { abandonRound, commitRound, figuresOf } from './commit.ts';
 import { RoundEngine } from './engine.ts';
 import type { OpenedRound } from './opening.ts';
 import { serverSetup } from './setup.ts';
@@ -136,14 +131,14 @@ export class OpenRound {
     await this.#bar(outcome);
     const task = await (outcome.kind === 'committed' ? this.#commit(outcome) : this.#abandon(outcome));
     if (task === undefined) return abandonRound(this.#parts, record, { reason: 'the commit failed' });
-    this.#engine.sayFarewell();
+    this.#engine.sayFarewell(outcome.kind === 'committed');
     return task;
   }
 
   /** @returns undefined where a defect broke the round: then nothing of it is used */
-  async #outcome(): Promise<CohortOutcome | undefined> {
+  async #outcome(): Promise<RoundOutcome | undefined> {
     try {
-      return ofOneCohort(await this.#engine.outcome);
+      return judge(await this.#engine.outcome, this.#opened.merge);
     } catch (error) {
       this.#parts.ports.events.defectFound(`round ${this.number} of ${this.#name.task}`, error);
       return undefined;
@@ -183,20 +178,21 @@ export class OpenRound {
   async #commit(outcome: Committed): Promise<Task | undefined> {
     const { events, clock } = this.#parts.ports;
     this.#note('committing');
-    const receipts = outcome.survivors.map((device) => this.#receiptOf(device));
+    const survivors = outcome.cohorts.flatMap((cohort) => cohort.survivors);
+    const receipts = survivors.map((device) => this.#receiptOf(device));
     const task = await commitRound(this.#parts, this.#opened, outcome, receipts).catch((error: unknown) => {
       events.defectFound(`commit of round ${this.number} of ${this.#name.task}`, error);
       return undefined;
     });
     if (task === undefined) return undefined;
     const durationMs = clock.now() - this.#opened.plan.openedAt;
-    events.roundCommitted(this.#name, { contributors: outcome.survivors.length, durationMs });
+    events.roundCommitted(this.#name, { contributors: survivors.length, durationMs });
     this.#note('committed');
     return task;
   }
 
   /** One device that lies would spoil every cohort that it is in, so it is in no other. */
-  async #bar({ named }: CohortOutcome): Promise<void> {
+  async #bar({ named }: RoundOutcome): Promise<void> {
     const { ports, bar } = this.#parts;
     if (named.length === 0) return;
     ports.events.devicesNamed(this.#name, named);
@@ -207,7 +203,7 @@ export class OpenRound {
     }
   }
 
-  #abandon(outcome: Abandoned): Promise<Task> {
+  #abandon(outcome: Exclude<RoundOutcome, Committed>): Promise<Task> {
     const { reason, turn } = outcome;
     return abandonRound(this.#parts, this.#opened.record, { reason: `${reason} at ${turn}`, ...figuresOf(outcome) });
   }
@@ -220,11 +216,4 @@ export class OpenRound {
   #note(at: Moment['at']): void {
     this.#parts.onMoment({ ...this.#name, at });
   }
-}
-
-/** What became of a round's one cohort, with the account of everybody who was invited. */
-function ofOneCohort(outcome: ServerOutcome): CohortOutcome {
-  if (outcome.kind === 'abandoned') return outcome;
-  const { cohorts, funnel, droppedByTurn, named } = outcome;
-  return { ...cohorts[0]!, funnel, droppedByTurn, named };
 }

@@ -1,7 +1,7 @@
 /** Opens a round: reserves its number, makes its plan, and sends that to the devices that were chosen. */
 
 import type { Bytes, DeviceId } from '@chorale/shared';
-import type { Encoding } from '@chorale/shared/encoding';
+import type { Encoding, MergeRule } from '@chorale/shared/encoding';
 import { encodePlan, type Plan, planText } from '@chorale/shared/secagg';
 import { encodePlanBundle, inlineBroadcastBytes, type RoundView } from '@chorale/shared/wire';
 import type { Keyring } from '../auth/keyring.ts';
@@ -19,6 +19,9 @@ export type OpenedRound = {
   readonly record: RoundView;
   readonly learning: Learning;
   readonly encoding: Encoding<string>;
+  /** G: cohorts that the round wants. */
+  readonly cohorts: number;
+  readonly merge: MergeRule;
   readonly invited: readonly DeviceId[];
   readonly plan: Plan;
   /** D. */
@@ -56,5 +59,6 @@ export async function openRound(
     planKeyCertificate: await keyring.certificateFor([task.id]),
     broadcast: broadcast.length <= inlineBroadcastBytes ? broadcast : undefined,
   });
-  return { algorithm: task.algorithm, record, learning, encoding, invited, plan, planBytes, bundle };
+  const { algorithm, merge, cohort } = task;
+  return { algorithm, merge, cohorts: cohort.count, record, learning, encoding, invited, plan, planBytes, bundle };
 }

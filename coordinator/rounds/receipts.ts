@@ -5,13 +5,13 @@
 
 import { type Bytes, ChoraleError, type DeviceId, fromHex, hex, type RoundId, type StoreWrite } from '@chorale/shared';
 import { inclusionPath, leafHash, merkleRoot } from '@chorale/shared/secagg';
-import { type ReceiptInclusionView, sha256Field, type TranscriptView } from '@chorale/shared/wire';
+import { type ReceiptInclusionView, sha256Field, survivorsIn, type TranscriptView } from '@chorale/shared/wire';
 import * as z from 'zod';
 import type { Ports } from '../ports.ts';
 import { storeKeys } from '../store/keys.ts';
 import { putRecord, readRecord } from '../store/records.ts';
 
-/** SHA-256 of each receipt, in the order of the transcript's survivors. */
+/** SHA-256 of each receipt, in the order of the transcript's cohorts and their survivors. */
 const receiptLeaves = z.object({ receipts: z.array(sha256Field) });
 
 /** @param receipts hashes of the receipts */
@@ -30,10 +30,11 @@ export function writesOfReceipts(round: RoundId, receipts: readonly Bytes[]): re
  */
 export async function receiptInclusion(
   { store }: Pick<Ports, 'store'>,
-  { round, survivors }: TranscriptView,
+  transcript: TranscriptView,
   device: DeviceId,
 ): Promise<ReceiptInclusionView> {
-  const index = survivors.indexOf(device);
+  const { round } = transcript;
+  const index = survivorsIn(transcript).indexOf(device);
   const found = await readRecord(store, storeKeys.receiptLeaves(round), receiptLeaves);
   const receipt = found?.receipts[index];
   if (found === undefined || receipt === undefined) {

@@ -1,7 +1,7 @@
 import { addModulo, bytesToFloats, type DeviceId, fromBase64url, hex, wordsToBytes } from '@chorale/shared';
 import { MemoryDisk, memoryStore } from '@chorale/shared/adapters/node';
 import { sha256 } from '@chorale/shared/crypto';
-import { modelText } from '@chorale/shared/wire';
+import { modelText, survivorsIn } from '@chorale/shared/wire';
 import { describe, expect, it } from 'vitest';
 import { verify } from '../auth/signatures.ts';
 import { capturingLog } from '../testing/capturing-log.ts';
@@ -56,7 +56,8 @@ describe('a task with enough devices', () => {
     const devices = await joinMany(choir, task, 7);
     await choir.untilRounds(task, 2);
     for (const { id, number, contributors } of await roundsOf(choir, task)) {
-      const { survivors, sumSha256 } = await choir.coordinator.rounds.transcript(id);
+      const { cohorts } = await choir.coordinator.rounds.transcript(id);
+      const { survivors, sumSha256 } = cohorts[0]!;
       const sum = new Uint32Array(4);
       for (const device of devices)
         if (survivors.includes(device.id)) addModulo(sum, device.given.get(BigInt(number))!);
@@ -86,7 +87,7 @@ describe('a task with enough devices', () => {
     const [round] = await roundsOf(choir, task);
     expect(after).toMatchObject({ roundsCommitted: 1, roundsAbandoned: 0 });
     expect(round!.droppedByTurn[turn as 'deal']).toBe(1);
-    const { survivors } = await choir.coordinator.rounds.transcript(round!.id);
+    const survivors = survivorsIn(await choir.coordinator.rounds.transcript(round!.id));
     expect(survivors.includes(leaver.id)).toBe(['certify', 'unmask'].includes(turn));
   });
 
@@ -164,7 +165,7 @@ describe('consent', () => {
     const [round] = await roundsOf(choir, task);
     expect(person.sent).toContain('masked-input');
     expect(round).toMatchObject({ state: 'committed', contributors: 5 });
-    expect((await choir.coordinator.rounds.transcript(round!.id)).survivors).not.toContain(person.id);
+    expect(survivorsIn(await choir.coordinator.rounds.transcript(round!.id))).not.toContain(person.id);
     expect(await person.checkIn()).toMatchObject({ ok: false, code: 'consent-required' });
   });
 
@@ -189,7 +190,7 @@ describe('consent', () => {
     const [round] = await roundsOf(choir, task);
     expect(person.replies).toContainEqual({ to: 'masked-input', reply: { ok: true } });
     expect(round).toMatchObject({ state: 'committed', contributors });
-    const { survivors } = await choir.coordinator.rounds.transcript(round!.id);
+    const survivors = survivorsIn(await choir.coordinator.rounds.transcript(round!.id));
     expect(survivors.includes(person.id)).toBe(contributors === 6);
   });
 
@@ -220,7 +221,7 @@ describe('a turn', () => {
       reply: expect.objectContaining({ ok: false, code: 'consent-required' }),
     });
     expect(round).toMatchObject({ state: 'committed', contributors: 4 });
-    expect((await choir.coordinator.rounds.transcript(round!.id)).survivors).not.toContain(person.id);
+    expect(survivorsIn(await choir.coordinator.rounds.transcript(round!.id))).not.toContain(person.id);
   });
 });
 
@@ -402,7 +403,7 @@ describe('a device that its own signatures convict', () => {
     await choir.untilRounds(task, 2);
     const [, next] = await roundsOf(choir, task);
     expect(next).toMatchObject({ state: 'committed', contributors: 5 });
-    const { survivors } = await choir.coordinator.rounds.transcript(next!.id);
+    const survivors = survivorsIn(await choir.coordinator.rounds.transcript(next!.id));
     expect([...survivors].sort()).toEqual([...others, late].map(({ id }) => id).sort());
     expect(liar.replies.at(-1)).toMatchObject({ to: 'check-in', reply: { ok: false, code: 'forbidden' } });
     await expect(liar.enrolment().then((asked) => choir.coordinator.devices.enrol(asked))).rejects.toThrow('barred');

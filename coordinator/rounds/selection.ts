@@ -24,10 +24,10 @@ export function selectDevices(candidates: readonly Candidate[], { count, today, 
   return [...seasoned, ...recent].slice(0, count).map(({ device }) => device);
 }
 
-/** Devices invited for one cohort: some will not answer. */
-export function invitationCount(cohort: number, inviteFactor: number): number {
+/** Devices invited for so many places: some will not answer. */
+export function invitationCount(places: number, inviteFactor: number): number {
   // Rounding first keeps 1.3 × 100 from becoming 131 invitations.
-  return Math.ceil(Math.round(cohort * inviteFactor * 1000) / 1000);
+  return Math.ceil(Math.round(places * inviteFactor * 1000) / 1000);
 }
 
 function shuffle<Item>(items: readonly Item[], random: Random): Item[] {

@@ -1,11 +1,13 @@
 /** What the secure-aggregation machine needs to know of a round. */
 
+import { leastCohorts } from '@chorale/shared/encoding';
 import type { ServerSetup } from '@chorale/shared/secagg';
 import type { Keyring } from '../auth/keyring.ts';
 import { devicesNoise } from '../privacy/noise.ts';
 import type { OpenedRound } from './opening.ts';
 
-export function serverSetup({ plan, planBytes, invited, encoding }: OpenedRound, keyring: Keyring): ServerSetup {
+export function serverSetup(opened: OpenedRound, keyring: Keyring): ServerSetup {
+  const { plan, planBytes, invited, encoding, cohorts, merge } = opened;
   return {
     plan,
     planBytes,
@@ -13,7 +15,8 @@ export function serverSetup({ plan, planBytes, invited, encoding }: OpenedRound,
     enrolmentKey: keyring.enrolmentKey.publicKey,
     invited,
     cohort: plan.maxDevices,
-    cohorts: 1,
+    cohorts,
+    leastCohorts: leastCohorts(merge),
     noiseVariance: (parameters) => devicesNoise(plan, parameters),
     amplitude: encoding.amplitude,
   };

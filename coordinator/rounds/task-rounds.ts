@@ -6,7 +6,7 @@ import type { UpMessage } from '@chorale/shared/secagg';
 import type { paceHeader } from '@chorale/shared/wire';
 import type * as z from 'zod';
 import type { RoundConfig } from '../config.ts';
-import type { Task } from '../tasks/task.ts';
+import { leastDevices, type Task } from '../tasks/task.ts';
 import { roundOver } from './engine.ts';
 import { Lobby } from './lobby.ts';
 import { OpenRound, type OpenRoundParts } from './open-round.ts';
@@ -28,10 +28,9 @@ export class TaskRounds {
   #isStopped = false;
 
   constructor(task: Task, parts: TaskRoundsParts) {
-    const { size, minSize = size } = task.cohort;
     this.#parts = parts;
     this.#task = task;
-    this.#lobby = new Lobby({ plenty: invitationCount(size, parts.config.inviteFactor), enough: minSize });
+    this.#lobby = new Lobby({ plenty: this.#invitations, enough: leastDevices(task) });
     this.#notBefore = notBeforeAfter(task.abandoned, this.#now(), parts.config);
   }
 
@@ -144,19 +143,18 @@ export class TaskRounds {
 
   /** A device may have spent its last participation while it waited. @returns whether enough are left for a round */
   async #keepThoseWithBudget(): Promise<boolean> {
-    const { size, minSize = size } = this.#task.cohort;
     const waiting = this.#lobby.candidates.map(({ device }) => device);
     const mayGive = await Promise.all(waiting.map((device) => this.#parts.accounts.mayGive(this.#task, device)));
     const spentUp = waiting.filter((_, i) => !mayGive[i]);
     this.#lobby.leave(spentUp, this.#now());
     for (const device of spentUp) this.#pace(device, 'not-selected');
-    return this.#lobby.size >= minSize || spentUp.length === 0;
+    return this.#lobby.size >= leastDevices(this.#task) || spentUp.length === 0;
   }
 
   async #openNext(): Promise<OpenedRound> {
-    const { ports, config, tasks } = this.#parts;
+    const { ports, tasks } = this.#parts;
     const { candidates } = this.#lobby;
-    const count = invitationCount(this.#task.cohort.size, config.inviteFactor);
+    const count = this.#invitations;
     const invited = selectDevices(candidates, { count, today: dayOf(this.#now()), random: ports.random });
     this.#lobby.leave(invited, this.#now());
     try {
@@ -165,6 +163,12 @@ export class TaskRounds {
       this.#takeBack(candidates.filter(({ device }) => invited.includes(device)));
       throw error;
     }
+  }
+
+  /** To all cohorts of a round. */
+  get #invitations(): number {
+    const { size, count } = this.#task.cohort;
+    return invitationCount(size * count, this.#parts.config.inviteFactor);
   }
 
   #takeBack(candidates: readonly Candidate[]): void {

@@ -1,6 +1,7 @@
 /** A task: a purpose, an algorithm, the policies it runs under, and where it stands. */
 
 import type { ModelId } from '@chorale/shared';
+import { leastCohorts } from '@chorale/shared/encoding';
 import { idField, type NewTask, newTask, sha256Field, type TaskView, taskState } from '@chorale/shared/wire';
 import * as z from 'zod';
 import { epsilonSpent, spent } from '../privacy/spent.ts';
@@ -18,6 +19,7 @@ export const task = z.object({
   consentPolicy: z.object({ language: z.string(), text: z.string(), sha256: sha256Field }),
   privacy: newTask.shape.privacy,
   cohort: newTask.shape.cohort,
+  merge: newTask.shape.merge,
   limits: newTask.shape.limits,
   intervalMs: newTask.shape.intervalMs,
   state: taskState,
@@ -41,11 +43,11 @@ export const task = z.object({
 export type Task = z.infer<typeof task>;
 
 export function viewOfTask(of: Task): TaskView {
-  const { id, name, purpose, algorithm, examples, consentPolicy, privacy, cohort, state } = of;
+  const { id, name, purpose, algorithm, examples, consentPolicy, privacy, cohort, merge, state } = of;
   const { createdAt, roundsCommitted, roundsAbandoned, summary, latestModel } = of;
   const epsilon = epsilonSpent(of);
   return {
-    ...{ id, name, purpose, algorithm, examples, consentPolicy, privacy, cohort, state },
+    ...{ id, name, purpose, algorithm, examples, consentPolicy, privacy, cohort, merge, state },
     createdAt: new Date(createdAt).toISOString(),
     roundsCommitted,
     roundsAbandoned,
@@ -58,6 +60,11 @@ export function viewOfTask(of: Task): TaskView {
 /** A task with one more model, in the words of its record. */
 export function withModel(of: Task, model: ModelId): Task {
   return { ...of, modelVersions: of.modelVersions + 1, latestModel: model };
+}
+
+/** Devices without whom no round can give anything: the least cohorts that its merge needs, each as small as may be. */
+export function leastDevices({ cohort: { size, minSize = size }, merge }: Pick<Task, 'cohort' | 'merge'>): number {
+  return minSize * leastCohorts(merge);
 }
 
 /** The cohort policy in the protocol's units: basis points. */

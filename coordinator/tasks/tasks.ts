@@ -4,8 +4,9 @@ import { type Bytes, ChoraleError, hex, invariant, newId, type StoreWrite, type 
 import type { Registry } from '@chorale/shared/algorithms';
 import { policyHash } from '@chorale/shared/consent';
 import { sha256 } from '@chorale/shared/crypto';
+import { canMerge, type Encoding } from '@chorale/shared/encoding';
 import { noiseMultiplierFor } from '@chorale/shared/privacy';
-import { chooseParameters } from '@chorale/shared/secagg';
+import { chooseParameters, mostOnRoll } from '@chorale/shared/secagg';
 import { idField, type NewTask, newTask, parseInput } from '@chorale/shared/wire';
 import * as z from 'zod';
 import type { Ports } from '../ports.ts';
@@ -176,7 +177,23 @@ function checkCohort(made: Task, learning: Learning): void {
   if (minSize > size) throw new ChoraleError('invalid-input', 'cohort: minSize: larger than the size');
   for (const devices of [minSize, size]) chooseParameters({ devices, ...assumptionsOf(made.cohort) });
   checkWeights(made, learning);
-  checkNoise(made, learning.encoding(gridRequestOf(made)));
+  const encoding = learning.encoding(gridRequestOf(made));
+  checkNoise(made, encoding);
+  checkCohorts(made, encoding);
+}
+
+/** Every device of a round of several cohorts is shown the whole roll. */
+function checkCohorts({ cohort: { size, count }, merge, algorithm }: Task, { layout }: Encoding<string>): void {
+  if (count > 1 && size * count > mostOnRoll)
+    throw new ChoraleError(
+      'invalid-input',
+      `cohort: count: a round has room for ${mostOnRoll} devices in all its cohorts`,
+    );
+  if (canMerge(layout, merge)) return;
+  throw new ChoraleError(
+    'invalid-input',
+    `merge: ${merge.rule} is for means, and ${algorithm} asks for sums that are none: say 'sum'`,
+  );
 }
 
 /** A row count that is sent beside the update would be one more number to protect, and scale the other. */

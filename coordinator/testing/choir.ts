@@ -103,7 +103,8 @@ export function learningTask(changes: Partial<NewTask> = {}): NewTask {
     examples: { source: 'rows/1' },
     consentPolicy: { language: 'en', text: 'We add up, we do not look.' },
     privacy: { mechanism: 'none' },
-    cohort: { size: 5, minSize: 4, corrupt: 0, dropout: 0.2, sigma: 40, eta: 20 },
+    cohort: { size: 5, minSize: 4, count: 1, corrupt: 0, dropout: 0.2, sigma: 40, eta: 20 },
+    merge: { rule: 'sum' },
     intervalMs: 0,
     ...changes,
   };

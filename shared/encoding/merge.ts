@@ -5,17 +5,23 @@
  * has anyway, so it costs no privacy.
  */
 
+import * as z from 'zod/mini';
 import { invariant } from '../errors.ts';
 import { trimmedMeanStd } from '../privacy/merging.ts';
 import type { Encoding } from './grid.ts';
 import type { Aggregate, Layout, Segment } from './layout.ts';
 import { type CohortSum, decode, decodeTogether } from './pipeline.ts';
 
-export type MergeRule =
-  | { readonly rule: 'sum' }
-  /** @prop trim share of the cohorts left out at each end, in (0, ½); at least one is left out and one stays */
-  | { readonly rule: 'trimmed-mean'; readonly trim: number }
-  | { readonly rule: 'median' };
+export const mergeRule = z.discriminatedUnion('rule', [
+  z.strictObject({ rule: z.literal('sum') }),
+  z.strictObject({
+    rule: z.literal('trimmed-mean'),
+    /** Share of the cohorts left out at each end; at least one is left out and one stays. */
+    trim: z.number().check(z.gt(0), z.lt(0.5)),
+  }),
+  z.strictObject({ rule: z.literal('median') }),
+]);
+export type MergeRule = Readonly<z.infer<typeof mergeRule>>;
 
 /** With fewer, the cohort of a single poisoner is too large a part of what is left. */
 const leastRobustCohorts = 5;

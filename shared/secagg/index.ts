@@ -35,6 +35,7 @@ export {
   type CohortOutcome,
   type Funnel,
   headerFor,
+  noOutcome,
   type RoundTranscript,
   type ServerEffect,
   type ServerEvent,

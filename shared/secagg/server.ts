@@ -19,6 +19,7 @@ export {
   abandonReasons,
   type CohortOutcome,
   type Funnel,
+  noOutcome,
   type RoundTranscript,
   type ServerEffect,
   type ServerEvent,

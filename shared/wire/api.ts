@@ -1,6 +1,7 @@
 /** The REST interface under `/api/v1`: one schema a resource, parsed on both sides. */
 
 import * as z from 'zod/mini';
+import { leastCohorts, mergeRule } from '../encoding/merge.ts';
 import { privacyClaim, privacyPolicy } from '../privacy/policy.ts';
 import {
   algorithmField,
@@ -35,6 +36,8 @@ export const cohortPolicy = z.strictObject({
   size: z.int().check(z.minimum(3), z.maximum(1024)),
   /** Fewer devices at the deadline abandon the round; the size unless said. */
   minSize: z.optional(z.int().check(z.minimum(3), z.maximum(1024))),
+  /** Cohorts that a round wants. Who is in which is drawn by a lot that every device checks. */
+  count: z._default(z.int().check(z.minimum(1), z.maximum(256)), 1),
   /** γ: share of the cohort assumed corrupt. */
   corrupt: z._default(share, 0.1),
   /** δ: share of the cohort that may leave. */
@@ -51,7 +54,7 @@ export const consentPolicy = z.strictObject({
   text: z.string().check(z.minLength(1), z.maxLength(65_536)),
 });
 
-export const newTask = z.strictObject({
+const newTaskFields = z.strictObject({
   name: z.string().check(z.minLength(1), z.maxLength(200)),
   purpose: purposeField,
   algorithm: algorithmField,
@@ -62,10 +65,19 @@ export const newTask = z.strictObject({
   /** No hidden default: an operator who wants no noise says so, and devices show it. */
   privacy: privacyPolicy,
   cohort: cohortPolicy,
+  /** How the sums of a round's cohorts become one aggregate; a robust rule bounds what a poisoned cohort can do. */
+  merge: z._default(mergeRule, { rule: 'sum' }),
   limits: z.optional(turnLimits),
   /** Pause between rounds. */
   intervalMs: z._default(z.int().check(z.nonnegative(), z.maximum(2 ** 31)), 0),
 });
+
+export const newTask = newTaskFields.check(
+  z.refine(({ cohort, merge }) => cohort.count >= leastCohorts(merge), {
+    path: ['cohort', 'count'],
+    error: 'too few cohorts for a robust merge',
+  }),
+);
 export type NewTask = z.infer<typeof newTask>;
 
 /** `exhausted`: too few of the enrolled devices may take part once more; no round starts that would overspend. */
@@ -81,6 +93,7 @@ export const taskView = z.object({
   consentPolicy: z.object({ language: z.string(), text: z.string(), sha256: sha256Field }),
   privacy: privacyPolicy,
   cohort: cohortPolicy,
+  merge: newTaskFields.shape.merge,
   state: taskState,
   createdAt: timeField,
   roundsCommitted: count,
@@ -121,18 +134,32 @@ export type RoundView = z.infer<typeof roundView>;
 export const transcriptView = z.object({
   round: idField('round'),
   plan: z.string(),
-  header: z.string(),
-  survivors: z.array(deviceIdField),
-  /**
-   * Of the integer sum as it was released, as little-endian words mod 2^32. Where the coordinator adds the noise, that is
-   * the noised sum: the hash of the bare one would let anybody test guesses of it.
-   */
-  sumSha256: sha256Field,
+  /** Those that came to a sum, by number. */
+  cohorts: z
+    .array(
+      z.object({
+        header: z.string(),
+        survivors: z.array(deviceIdField),
+        /**
+         * Of the integer sum as it was released, as little-endian words mod 2^32. Where the coordinator adds the noise,
+         * that is the noised sum: the hash of the bare one would let anybody test guesses of it.
+         */
+        sumSha256: sha256Field,
+      }),
+    )
+    .check(z.minLength(1)),
+  /** How their sums became one aggregate. */
+  merge: mergeRule,
   privacy: privacyClaim,
-  /** Over the consent receipts on which the survivors' vectors were taken, in the order of `survivors`. */
+  /** Over the consent receipts on which the survivors' vectors were taken, in the order of `survivorsIn`. */
   receiptsRoot: sha256Field,
 });
 export type TranscriptView = z.infer<typeof transcriptView>;
+
+/** The survivors of all cohorts, cohort by cohort. */
+export function survivorsIn({ cohorts }: Pick<TranscriptView, 'cohorts'>): string[] {
+  return cohorts.flatMap(({ survivors }) => survivors);
+}
 
 /**
  * Shows that a receipt justified a survivor's part in a round: its leaf is H(0x00 ‖ SHA-256 of the receipt), and the path

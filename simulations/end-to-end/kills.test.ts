@@ -39,11 +39,12 @@ const training: NewTask = {
   examples: { source: 'transactions/1', label: 'purchase-7d', maxRows: 4, cuts },
   consentPolicy: { language: 'en', text: 'We add up what many devices learn.' },
   privacy: { mechanism: 'none' },
-  cohort: { size: 12, corrupt: 0.1, dropout: 0.3, sigma: 80, eta: 30 },
+  cohort: { size: 12, count: 1, corrupt: 0.1, dropout: 0.3, sigma: 80, eta: 30 },
   limits: {
     ...{ advertiseMs: turnMs, dealMs: turnMs, acknowledgeMs: turnMs },
     ...{ maskedInputMs: turnMs, certifyMs: turnMs, unmaskMs: turnMs },
   },
+  merge: { rule: 'sum' },
   intervalMs: 300,
 };
 

@@ -8,7 +8,7 @@ import { receiptHash } from '@chorale/shared/consent';
 import { add, epsilonOf, toNumber, zero } from '@chorale/shared/privacy';
 import { decodeHeader, leafHash, rootOfInclusion } from '@chorale/shared/secagg';
 import { loopbackNetwork, rememberingVerdicts, seededRandom, virtualClock } from '@chorale/shared/testing';
-import { fieldBytes, type NewTask } from '@chorale/shared/wire';
+import { fieldBytes, type NewTask, survivorsIn } from '@chorale/shared/wire';
 import { describe, expect, it } from 'vitest';
 import { routeFetch } from '../world/route-fetch.ts';
 
@@ -30,7 +30,8 @@ const newTask = (mechanism: 'distributed' | 'central', limits?: Partial<NewTask>
   examples: { source: 'rows/1' },
   consentPolicy: { language: 'en', text: 'We add up, we do not look.' },
   privacy: { mechanism, ...promise },
-  cohort: { size: 10, minSize: 10, corrupt: 0.1, dropout: 0.3, sigma: 80, eta: 30 },
+  cohort: { size: 10, minSize: 10, count: 1, corrupt: 0.1, dropout: 0.3, sigma: 80, eta: 30 },
+  merge: { rule: 'sum' },
   intervalMs: 0,
   ...limits,
 });
@@ -137,14 +138,16 @@ describe.each(['distributed', 'central'] as const)('a task under a promise, with
     const task = await exhaust(on, newTask(mechanism));
     const [round] = await committedOf(on.coordinator, task.id);
     const transcript = await on.coordinator.rounds.transcript(round!.id as RoundId);
-    expect(decodeHeader(fieldBytes(transcript.header)).noiseVariance > 0n).toBe(mechanism === 'distributed');
+    expect(decodeHeader(fieldBytes(transcript.cohorts[0]!.header)).noiseVariance > 0n).toBe(
+      mechanism === 'distributed',
+    );
     const shown = await Promise.all(
       on.devices.map(async (device) => {
         const { receipts, identities } = await device.privacy.export();
         return { device: identities[0]!.device, receipt: receiptHash(receipts[0]!) };
       }),
     );
-    const survivors = shown.filter(({ device }) => transcript.survivors.includes(device));
+    const survivors = shown.filter(({ device }) => survivorsIn(transcript).includes(device));
     expect(survivors).toHaveLength(10);
     for (const { device, receipt } of survivors) {
       const { receiptSha256, path, ...place } = await on.coordinator.rounds.receipt(round!.id as RoundId, device);

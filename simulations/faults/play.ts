@@ -78,7 +78,7 @@ export async function playSeed(seed: number, options: PlayOptions = {}): Promise
   const account = new Account(world.clock, options.onLine);
   court.open(account, allLaws({ world, people, scene }));
   await begin(world, scene);
-  const play = { world, storm, people, court, climate, spare: scene.people.length - scene.cohort };
+  const play = { world, storm, people, court, climate, spare: scene.spare };
   const stormy = await rage(play);
   const { recoveryMs, isMissing } = await recover(play);
   await court.conclude();

@@ -9,6 +9,8 @@ import { rowSource } from '../world.ts';
 export type Scene = {
   /** Most devices in one sum. */
   readonly cohort: number;
+  /** Devices that nobody needs. */
+  readonly spare: number;
   /** Every device's rows. */
   readonly people: readonly (readonly LabelledRow[])[];
   readonly task: NewTask;
@@ -20,18 +22,21 @@ const width = 3;
 const parameterBytes = 4 * (width + 1);
 /** One seed in so many has a cohort that is large enough for a sparse graph. */
 const sparseOneIn = 20;
+/** Of the others, one in so many divides its rounds into two cohorts. */
+const dividedOneIn = 20;
 
 export function drawScene(random: SeededRandom): Scene {
   const isSparse = random.below(sparseOneIn) === 0;
   const cohort = isSparse ? 32 + random.below(1 + random.below(33)) : 10 + random.below(1 + random.below(7));
+  const count = !isSparse && random.below(dividedOneIn) === 0 ? 2 : 1;
   const spare = random.below(4);
-  const people = Array.from({ length: cohort + spare }, () => drawRows(random));
+  const people = Array.from({ length: count * cohort + spare }, () => drawRows(random));
   // Never below what devices insist on, nor so small that a sparse cohort becomes a complete one.
   const minSize = Math.max(isSparse ? 32 : 10, cohort - random.below(4));
   const isNoisy = random.below(2) === 0;
   // The weight of a device's rows is one coordinate more.
   const vectorBytes = parameterBytes + (isNoisy ? 0 : 4);
-  return { cohort, people, task: taskOf(cohort, minSize, isNoisy), vectorBytes };
+  return { cohort, spare, people, task: taskOf({ size: cohort, minSize, count }, isNoisy), vectorBytes };
 }
 
 function drawRows(random: SeededRandom): readonly LabelledRow[] {
@@ -54,7 +59,9 @@ const limits = {
 /** More participations than any seed has time for. */
 const promise = { unit: 'device-enrolment', epsilon: 8, delta: 1e-5, participations: 200 } as const;
 
-function taskOf(size: number, minSize: number, isNoisy: boolean): NewTask {
+type Sizes = Pick<NewTask['cohort'], 'size' | 'minSize' | 'count'>;
+
+function taskOf(sizes: Sizes, isNoisy: boolean): NewTask {
   const privacy = isNoisy ? ({ mechanism: 'distributed', ...promise } as const) : ({ mechanism: 'none' } as const);
   // Noise would have to cover a row count like everything else.
   const weighting = isNoisy ? 'uniform' : 'rows';
@@ -76,7 +83,8 @@ function taskOf(size: number, minSize: number, isNoisy: boolean): NewTask {
     examples: { source: rowSource },
     consentPolicy: { language: 'en', text: 'We add up, we do not look.' },
     privacy,
-    cohort: { size, minSize, corrupt: 0.1, dropout: 0.3, sigma: 80, eta: 30 },
+    cohort: { ...sizes, corrupt: 0.1, dropout: 0.3, sigma: 80, eta: 30 },
+    merge: { rule: 'sum' },
     limits,
     intervalMs: 0,
   };

@@ -172,7 +172,9 @@ async function startDevices(
 async function checkSum(rounds: readonly RoundView[], operator: Operator, hosts: Hosts) {
   const round = committedOf(rounds).at(-1);
   invariant(round, 'a training that is done has committed rounds');
-  const { survivors, sumSha256 } = await operator.transcript(round.id);
+  const { cohorts } = await operator.transcript(round.id);
+  // The quickstart's rounds are of one cohort.
+  const { survivors, sumSha256 } = cohorts[0]!;
   const { sum, found } = await hosts.recompute({ task: round.task, round: round.number, survivors });
   const exact = found === survivors.length && hex(sha256(wordsToBytes(sum))) === sumSha256;
   return { exact, survivors: survivors.length };

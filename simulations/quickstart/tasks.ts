@@ -28,11 +28,12 @@ const common = {
       'device adds its part to a sum that only makes sense as a whole. You can stop at any time.',
   },
   privacy: { mechanism: 'none' },
+  merge: { rule: 'sum' },
   intervalMs: 0,
 } as const;
 
 function cohortOf({ cohort }: Setting): NewTask['cohort'] {
-  return { size: cohort, minSize: cohort, corrupt: 0.1, dropout: 0.3, sigma: 80, eta: 30 };
+  return { size: cohort, minSize: cohort, count: 1, corrupt: 0.1, dropout: 0.3, sigma: 80, eta: 30 };
 }
 
 /** Everybody shares this machine, so turns take their time; only silence makes anybody wait for a limit. */

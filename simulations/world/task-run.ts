@@ -18,8 +18,8 @@ export type TaskRun = {
 export type CommittedRound = {
   readonly view: RoundView;
   readonly transcript: TranscriptView;
-  /** Devices whose vectors are in the sum, in the order of the transcript. */
-  readonly survivors: readonly Survivor[];
+  /** By cohort, devices whose vectors are in its sum, in the order of the transcript. */
+  readonly survivors: readonly (readonly Survivor[])[];
   /** The algorithm's state after the round, in the JSON that the coordinator stores. */
   readonly state: unknown;
 };
@@ -48,9 +48,9 @@ export async function runTask(newTask: NewTask, { coordinator, devices, untilCom
 
 /** The survivors and seeds of a run, for the fast simulator to walk the same way. */
 export function replayOf({ rounds }: Pick<TaskRun, 'rounds'>): Replay {
-  const seeds = rounds.map(({ survivors }) => new Map(survivors.map((one) => [one.device, one.roundSeed])));
+  const seeds = rounds.map(({ survivors }) => new Map(survivors.flat().map((one) => [one.device, one.roundSeed])));
   return {
-    cohorts: (round) => [[...(seeds[round]?.keys() ?? [])]],
+    cohorts: (round) => rounds[round]?.survivors.map((cohort) => cohort.map(({ device }) => device)) ?? [],
     roundSeed(round, device) {
       const seed = seeds[round]?.get(device);
       invariant(seed, 'only survivors are replayed');
@@ -68,7 +68,9 @@ async function recordLast(
   invariant(view?.state === 'committed', 'the last round is the one that committed');
   const transcript = await rounds.transcript(view.id as RoundId);
   const { state } = await tasks.learning(await tasks.get(task));
-  const survivors = transcript.survivors.map((id) => survivorOf(id as DeviceId, view, devices));
+  const survivors = transcript.cohorts.map((cohort) =>
+    cohort.survivors.map((id) => survivorOf(id as DeviceId, view, devices)),
+  );
   return { view, transcript, survivors, state };
 }
 

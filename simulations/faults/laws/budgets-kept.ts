@@ -9,7 +9,7 @@ import type { Evidence, Law } from './law.ts';
 
 type TaskRecord = { readonly id?: TaskId; readonly privacy?: { readonly mechanism: string } };
 type RoundRecord = { readonly id: string; readonly state: string };
-type Transcript = { readonly survivors: readonly DeviceId[] };
+type Transcript = { readonly cohorts: readonly { readonly survivors: readonly DeviceId[] }[] };
 type Account = { readonly participations: number };
 
 export function budgetsKept({ world: { coordinator } }: Evidence): Law {
@@ -17,7 +17,8 @@ export function budgetsKept({ world: { coordinator } }: Evidence): Law {
   const uncounted = (task: TaskId): boolean => {
     const counts = new Map<DeviceId, number>();
     for (const { id } of recordsUnder<RoundRecord>(disk, `round/${task}`).filter(({ state }) => state === 'committed'))
-      for (const device of recordAt<Transcript>(disk, `transcript/${id}`)?.survivors ?? [])
+      for (const device of recordAt<Transcript>(disk, `transcript/${id}`)?.cohorts.flatMap((one) => one.survivors) ??
+        [])
         counts.set(device, (counts.get(device) ?? 0) + 1);
     const accountOf = (device: DeviceId) => recordAt<Account>(disk, `account/${task}/${device}`)?.participations ?? 0;
     return [...counts].some(([device, count]) => accountOf(device) < count);

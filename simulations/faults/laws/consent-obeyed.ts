@@ -9,7 +9,7 @@ import type { WorldDevice } from '../../world/device.ts';
 import type { Ends, HttpRequest } from '../../world/seen.ts';
 import { isLastWordNo, recordsUnder, type SignedReceipt } from '../disks.ts';
 import { type Evidence, type Law, roundOf } from './law.ts';
-import { readRoster } from './roster.ts';
+import { CohortBook, type RosterPlaces } from './roster.ts';
 
 type Enrolment = { readonly task: TaskId; readonly identityKey: string; readonly receipt: SignedReceipt };
 type Sent = { readonly device: DeviceId; readonly receipt: SignedReceipt };
@@ -20,8 +20,9 @@ export function consentObeyed({ world, people }: Evidence): Law {
   const grantedAt = new Map<DeviceId, number>();
   /** Devices that have left a round in so many words, by round. */
   const left = new Map<string, Set<DeviceId>>();
-  const rosters = new Map<string, readonly DeviceId[]>();
-  const fixed = new Set<string>();
+  const cohorts = new CohortBook();
+  /** Cohorts whose survivors are fixed. */
+  const fixed = new Set<RosterPlaces>();
 
   const isWithdrawn = (device: DeviceId) =>
     (withdrawnAt.get(device) ?? -Infinity) >= (grantedAt.get(device) ?? -Infinity) && withdrawnAt.has(device);
@@ -48,17 +49,14 @@ export function consentObeyed({ world, people }: Evidence): Law {
     left.set(name, (left.get(name) ?? new Set()).add(device));
   };
 
-  const judgeSurvivors = (packet: Packet, { task }: Ends): string | undefined => {
-    if (packet.name !== 'roster' && packet.name !== 'survivors') return undefined;
-    const name = `${task} ${roundOf(packet)}`;
-    if (packet.name === 'roster') {
-      if (!rosters.has(name)) rosters.set(name, readRoster(packet.body!).ids);
-      return undefined;
-    }
+  const judgeSurvivors = (packet: Packet, ends: Ends): string | undefined => {
+    cohorts.read(ends, packet);
+    if (packet.name !== 'survivors') return undefined;
+    const cohort = cohorts.of(ends, packet)!;
     // The first to hear of the survivors hears of them in the moment in which they were fixed.
-    if (fixed.size === fixed.add(name).size) return undefined;
-    const ids = rosters.get(name)!;
-    const used = [...decodeBitmap(packet.body!, ids.length)!].map((place) => ids[place]!);
+    if (fixed.size === fixed.add(cohort).size) return undefined;
+    const used = [...decodeBitmap(packet.body!, cohort.ids.length)!].map((place) => cohort.ids[place]!);
+    const name = `${ends.task} ${roundOf(packet)}`;
     const unwilling = used.some((device) => isWithdrawn(device) || left.get(name)?.has(device));
     return unwilling ? `round ${roundOf(packet)} counts a device that has taken its consent back` : undefined;
   };

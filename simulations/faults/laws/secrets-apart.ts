@@ -5,9 +5,10 @@
 
 import type { Bytes, DeviceId } from '@chorale/shared';
 import { decodeBitmap, revealBytes, signatureBytes } from '@chorale/shared/secagg';
-import { type Law, roundOf } from './law.ts';
-import { type RosterPlaces, readRoster } from './roster.ts';
+import type { Law } from './law.ts';
+import { CohortBook, type RosterPlaces } from './roster.ts';
 
+/** One cohort of one round. */
 type Round = {
   readonly roster: RosterPlaces;
   /** U1 */
@@ -19,20 +20,20 @@ type Round = {
 const kindNames: Readonly<Record<number, string>> = { 1: 'mask key', 2: 'self-mask' };
 
 export function secretsApart(): Law {
-  const rounds = new Map<string, Round>();
+  const cohorts = new CohortBook();
+  const rounds = new Map<RosterPlaces, Round>();
   return {
     name: 'secrets apart',
     judge(seen) {
       if (seen.see !== 'pushed' && seen.see !== 'sent') return undefined;
       const { packet, ends } = seen;
       if (packet.body === undefined || !names.has(packet.name)) return undefined;
-      const name = `${ends.task} ${roundOf(packet)}`;
-      const round = rounds.get(name);
-      if (packet.name === 'roster') {
-        if (round === undefined) rounds.set(name, { roster: readRoster(packet.body), kinds: new Map() });
-        return undefined;
-      }
-      if (round === undefined) return 'there is no roster for what is said in a round';
+      cohorts.read(ends, packet);
+      if (packet.name === 'roster') return undefined;
+      const roster = cohorts.of(ends, packet);
+      if (roster === undefined) return 'there is no roster for what is said in a round';
+      const round = rounds.get(roster) ?? { roster, kinds: new Map() };
+      rounds.set(roster, round);
       return packet.name === 'sharers' ? noteMaskers(round, packet.body) : noteReveals(round, ends.device, packet.body);
     },
   };

@@ -14,7 +14,8 @@ import { plainTrainer } from '../scene.ts';
 import { type Evidence, type Law, roundOf } from './law.ts';
 
 type RoundRecord = { readonly id: string; readonly task: TaskId; readonly number: string; readonly state: string };
-type Transcript = { readonly survivors: readonly DeviceId[]; readonly sumSha256: string; readonly header: string };
+type Cohort = { readonly survivors: readonly DeviceId[]; readonly sumSha256: string; readonly header: string };
+type Transcript = { readonly cohorts: readonly Cohort[] };
 
 export function trueSums({ world, scene }: Evidence): Law {
   const { disk } = world.coordinator;
@@ -27,11 +28,17 @@ export function trueSums({ world, scene }: Evidence): Law {
       const { packet, ends } = seen;
       const record = recordAt<RoundRecord>(disk, roundKey('round', ends.task, roundOf(packet)));
       const told = readOutcome(packet.body!);
-      if (told.isCommitted !== (record?.state === 'committed'))
-        return 'devices are told another outcome than is written';
-      if (!told.isCommitted) return undefined;
-      const { survivors } = transcriptOf(record!);
-      const isTrue = told.survivors === survivors.length && told.isIncluded === survivors.includes(ends.device);
+      const committed = record?.state === 'committed' ? transcriptOf(record).cohorts : [];
+      const isDivided = scene.task.cohort.count > 1;
+      // Where a round is divided, nothing may have come of a device's own cohort, or it may have had none.
+      if (!told.isCommitted && isDivided)
+        return committed.some(({ survivors }) => survivors.includes(ends.device))
+          ? 'devices are told that they gave for nothing'
+          : undefined;
+      if (told.isCommitted !== committed.length > 0) return 'devices are told another outcome than is written';
+      const isTold = ({ survivors }: Cohort) =>
+        told.survivors === survivors.length && told.isIncluded === survivors.includes(ends.device);
+      const isTrue = !told.isCommitted || committed.some(isTold);
       return isTrue ? undefined : 'devices are told of other survivors than are written';
     },
 
@@ -47,21 +54,24 @@ export function trueSums({ world, scene }: Evidence): Law {
 
   async function compare(task: TaskId, rounds: readonly RoundRecord[]): Promise<string | undefined> {
     const givers = rounds.map((round) =>
-      transcriptOf(round).survivors.map((id) => giverOf(id, task, BigInt(round.number))),
+      transcriptOf(round).cohorts.map(({ survivors }) =>
+        survivors.map((id) => giverOf(id, task, BigInt(round.number))),
+      ),
     );
-    const nobody = givers.flat().find(({ seed }) => seed === undefined);
+    const nobody = givers.flat(2).find(({ seed }) => seed === undefined);
     if (nobody) return 'somebody is in a sum who has given nothing';
     const algorithm = builtIn.get(scene.task.algorithm) as AnyAlgorithm;
     const replay = runFast({
       ...{ algorithm, config: scene.task.config, devices: scene.people, cohort: scene.cohort },
       ...{ trainer: plainTrainer, seed: 'unused', ...noiseOf(task, rounds) },
-      cohorts: (round) => [givers[round]?.map(({ device }) => device) ?? []],
-      roundSeed: (round, device) => givers[round]!.find((giver) => giver.device === device)!.seed!,
+      cohorts: (round) => givers[round]?.map((cohort) => cohort.map(({ device }) => device)) ?? [],
+      roundSeed: (round, device) => givers[round]!.flat().find((giver) => giver.device === device)!.seed!,
     });
     let learned: unknown;
     for (const round of rounds) {
       const { value } = await replay.next();
-      if (hex(sha256(wordsToBytes(value!.cohorts[0]!.sum))) !== transcriptOf(round).sumSha256)
+      const hashes = transcriptOf(round).cohorts.map(({ sumSha256 }) => sumSha256);
+      if (value!.cohorts.some(({ sum }, cohort) => hex(sha256(wordsToBytes(sum))) !== hashes[cohort]))
         return `the sum of round ${round.number} is wrong`;
       learned = toJson(algorithm.state, value!.state);
     }
@@ -78,9 +88,14 @@ export function trueSums({ world, scene }: Evidence): Law {
       devices -
       assumedCorrupt(devices, basisPoints(cohort.corrupt)) -
       toleratedDropouts(devices, basisPoints(cohort.dropout));
-    const sizes = rounds.map((round) => decodeHeader(fromBase64url(transcriptOf(round).header)).devices);
+    const sizes = rounds.map((round) =>
+      transcriptOf(round).cohorts.map(({ header }) => decodeHeader(fromBase64url(header)).devices),
+    );
     return {
-      noise: { multiplier, honestSurvivors: honest(cohort.size), honestIn: (round) => honest(sizes[round]!) },
+      noise: {
+        ...{ multiplier, honestSurvivors: honest(cohort.size) },
+        honestIn: (round, cohort) => honest(sizes[round]![cohort]!),
+      },
     };
   }
 
