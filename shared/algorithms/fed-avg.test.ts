@@ -108,17 +108,18 @@ describe('the narrow waist', () => {
     for (const seed of [1, 2]) {
       const random = seededRandom(seed);
       const people = population(random, 60);
-      for (const optimizer of ['sgd', 'momentum', 'adam']) {
-        const server = { optimizer, learningRate: optimizer === 'adam' ? 0.05 : 0.5 };
+      for (const optimizer of ['sgd', 'momentum', 'adagrad', 'adam', 'yogi']) {
+        const isAdaptive = optimizer !== 'sgd' && optimizer !== 'momentum';
+        const server = { optimizer, learningRate: isAdaptive ? 0.05 : 0.5 };
         let plain = fedAvg.init(config({ server }), random);
         let encoded = plain;
         for (let i = 0; i < 5; i++) {
           plain = await round(plain, people, plainSum);
           encoded = await round(encoded, people, encodedSum(random));
         }
-        // A mean over some 30 devices' weight of errors below 2·2^-20 each, five times, through Lipschitz steps: adam
-        // divides by no less than its epsilon of 1e-3, so its bound is wider.
-        const bound = optimizer === 'adam' ? 1e-3 : 1e-4;
+        // A mean over some 30 devices' weight of errors below 2·2^-20 each, five times, through Lipschitz steps: the
+        // adaptive ones divide by no less than their epsilon of 1e-3, so their bound is wider.
+        const bound = isAdaptive ? 1e-3 : 1e-4;
         const distance = Math.max(...plain.parameters.map((value, i) => Math.abs(value - encoded.parameters[i]!)));
         expect(distance, `seed ${seed}, ${optimizer}`).toBeLessThan(bound);
         expect(distance).toBeGreaterThan(0);
@@ -246,6 +247,15 @@ describe('the coordinator’s step', () => {
 });
 
 const floats = (...values: number[]) => Buffer.from(Float32Array.from(values).buffer).toString('base64url');
+
+it('a proximal pull that would overshoot its start is refused', () => {
+  const accepts = (proximal: number) =>
+    fedAvg.config.safeParse({
+      ...(toJson(fedAvg.config, config()) as object),
+      client: { learningRate: 0.5, proximal },
+    }).success;
+  expect([0, 2, 2.1].map(accepts)).toEqual([true, true, false]);
+});
 
 describe('as JSON', () => {
   it('a state comes back bit for bit, and goes on the same way', async () => {

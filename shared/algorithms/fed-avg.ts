@@ -32,13 +32,21 @@ import { optimizerSlots, serverOptimizer, serverStep } from './server-optimizer.
  */
 const weighting = z.enum(['rows', 'uniform']);
 
-const clientOptions = z.strictObject({
-  epochs: z._default(z.int().check(z.positive(), z.maximum(1000)), 1),
-  batchSize: z._default(z.int().check(z.positive(), z.maximum(65_536)), 32),
-  learningRate: z.number().check(z.positive()),
-  /** FedProx: strength of the pull towards the broadcast parameters. */
-  proximal: z._default(z.number().check(z.minimum(0)), 0),
-});
+const clientOptions = z
+  .strictObject({
+    epochs: z._default(z.int().check(z.positive(), z.maximum(1000)), 1),
+    batchSize: z._default(z.int().check(z.positive(), z.maximum(65_536)), 32),
+    learningRate: z.number().check(z.positive()),
+    /** FedProx: μ, the strength of the pull towards the broadcast parameters (Li et al., MLSys 2020, eq. 2). */
+    proximal: z._default(z.number().check(z.minimum(0)), 0),
+  })
+  .check(
+    z.refine(
+      // A step takes this share of the way back; more than all of it swings to the other side, at 2 for ever further.
+      ({ learningRate, proximal }) => learningRate * proximal <= 1,
+      'the pull overshoots: learningRate times proximal must not exceed 1',
+    ),
+  );
 
 const shared = {
   spec: trainableSpec,
