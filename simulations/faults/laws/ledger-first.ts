@@ -41,7 +41,7 @@ export function ledgerFirst({ world, scene: { vectorBytes } }: Evidence): Law {
       const { device, ends, packet } = seen;
       const cost =
         stage === 'spent'
-          ? { sentBytes: vectorBytes, rho: prices.of(ends.task, roundOf(packet)) }
+          ? { sentBytes: vectorBytes, rho: prices.of(ends, packet) }
           : { sentBytes: 0, rho: zero };
       const sent = { device: world.devices[device]!, task: ends.task, round: roundOf(packet), stage, ...cost };
       given.push(sent);
@@ -62,22 +62,23 @@ function fractionIn({ rho }: Entry): Fraction {
   return rho === undefined ? zero : { numerator: BigInt(rho.numerator), denominator: BigInt(rho.denominator) };
 }
 
-/** What a vector costs in each round, from the signed bytes of its plan and its roster. */
+/** What its vector costs each device of a round, from the signed bytes of the plan and of its own cohort's roster. */
 class Prices {
   readonly #plans = new Map<string, Plan>();
   readonly #prices = new Map<string, Fraction>();
 
-  hear(packet: Packet, { task }: Ends): void {
+  hear(packet: Packet, { task, device }: Ends): void {
     if (packet.name !== 'plan' && packet.name !== 'roster') return;
-    const name = `${task} ${roundOf(packet)}`;
-    if (packet.name === 'plan' && !this.#plans.has(name))
-      this.#plans.set(name, decodePlan(decodePlanBundle(packet.body!).plan));
+    const round = `${task} ${roundOf(packet)}`;
+    if (packet.name === 'plan' && !this.#plans.has(round))
+      this.#plans.set(round, decodePlan(decodePlanBundle(packet.body!).plan));
+    const name = `${round} ${device}`;
     if (packet.name === 'roster' && !this.#prices.has(name))
-      this.#prices.set(name, priceOf(this.#plans.get(name)!, packet.body!));
+      this.#prices.set(name, priceOf(this.#plans.get(round)!, packet.body!));
   }
 
-  of(task: TaskId, round: bigint): Fraction {
-    return this.#prices.get(`${task} ${round}`)!;
+  of({ task, device }: Ends, packet: Packet): Fraction {
+    return this.#prices.get(`${task} ${roundOf(packet)} ${device}`)!;
   }
 }
 
