@@ -40,9 +40,7 @@ export function ledgerFirst({ world, scene: { vectorBytes } }: Evidence): Law {
       if (stage === undefined) return undefined;
       const { device, ends, packet } = seen;
       const cost =
-        stage === 'spent'
-          ? { sentBytes: vectorBytes, rho: prices.of(ends, packet) }
-          : { sentBytes: 0, rho: zero };
+        stage === 'spent' ? { sentBytes: vectorBytes, rho: prices.of(ends, packet) } : { sentBytes: 0, rho: zero };
       const sent = { device: world.devices[device]!, task: ends.task, round: roundOf(packet), stage, ...cost };
       given.push(sent);
       return debtOf(sent);
