@@ -39,6 +39,7 @@ const consentOptions = z.strictObject({
 });
 
 const trainingOptions = z.strictObject({
+  /** `auto`: the kernels that come with this package. The others are tfjs's, which is then loaded. */
   backend: z._default(z.enum(['auto', 'node', 'wasm', 'cpu']), 'auto'),
   /** Look for rounds without being asked; unless said, wherever the device can remember what it did. */
   autoStart: z.optional(z.boolean()),

@@ -54,15 +54,15 @@ export function portsOf(options: ParsedOptions, platform: Platform): Ports {
   };
 }
 
-/** tfjs is loaded by the first round that trains, not by the first page that is drawn. */
+/** Loaded by the first round that trains, not by the first page that is drawn. */
 function lateTrainer(training: ParsedOptions['training']): Trainer {
   return {
-    backend: 'tfjs, not loaded yet',
+    backend: 'not loaded yet',
     train: async (...work) => (await sharedTrainer(training)).train(...work),
   };
 }
 
-/** tfjs keeps one engine per thread, so the clients of a thread share what was loaded. */
+/** Trainers have memory and engines of their own, so the clients of a thread share what was loaded. */
 const trainers = new Map<string, Promise<Trainer>>();
 
 function sharedTrainer({ backend, wasmPath }: ParsedOptions['training']): Promise<Trainer> {
@@ -75,9 +75,10 @@ function sharedTrainer({ backend, wasmPath }: ParsedOptions['training']): Promis
 }
 
 async function loadTrainer({ backend, wasmPath }: Pick<ParsedOptions['training'], 'backend' | 'wasmPath'>) {
-  const { createTfjsTrainer } = await import('./training/index.ts');
+  if (backend === 'auto') return (await import('./training/kernel-trainer.ts')).createKernelTrainer();
+  const { createTfjsTrainer } = await import('./training/tfjs-trainer.ts');
   return createTfjsTrainer({
-    ...(backend === 'auto' ? {} : { backend }),
+    backend,
     ...(wasmPath === undefined ? {} : { wasmPath }),
   });
 }

@@ -1,15 +1,14 @@
 /** The reference trainer: SGD on any Layers model that a spec describes, on whatever backend the device has. */
 
-import { ChoraleError } from '@chorale/shared';
 import {
   type Batchable,
-  parameterCount,
   shuffledBatches,
   type TrainableSpec,
   type Trainer,
   type TrainingOptions,
 } from '@chorale/shared/models';
 import type { LayersModel, Scalar, Tensor, Tensor2D, Variable } from '@tensorflow/tfjs';
+import { checkLengths } from './fitting-rows.ts';
 import { loadTfjs, type Tfjs, type TfjsOptions } from './tfjs-backend.ts';
 import { buildLayersModel, getFlatParameters, setFlatParameters } from './tfjs-model.ts';
 
@@ -45,13 +44,6 @@ function modelCache(tf: Tfjs): (spec: TrainableSpec) => LayersModel {
     models.set(key, model);
     return model;
   };
-}
-
-function checkLengths(spec: TrainableSpec, parameters: Float32Array, { features, labels, rowCount }: Batchable): void {
-  if (parameters.length !== parameterCount(spec))
-    throw new ChoraleError('invalid-input', 'the parameters do not fit the model spec');
-  if (features.length !== rowCount * spec.inputs || labels.length !== rowCount)
-    throw new ChoraleError('invalid-input', 'the rows do not fit the model spec');
 }
 
 /** `minimize` in a plain loop: `model.fit` takes the same steps in more than twice the time. */

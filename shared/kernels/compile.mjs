@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-const folders = ['shared/kernels'];
+const folders = ['shared/kernels', 'client/training'];
 const largestModule = 10_000;
 const isCheck = process.argv.includes('--check');
 

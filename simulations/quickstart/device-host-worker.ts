@@ -1,7 +1,7 @@
 /** A thread full of devices. */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { createTfjsTrainer } from '@chorale/client/training';
+import { createKernelTrainer } from '@chorale/client/training';
 import { addModulo, bytesToWords, type DeviceId, invariant, type TaskId, wordsToBytes } from '@chorale/shared';
 import { nodeCrypto, systemRandom } from '@chorale/shared/adapters/node';
 import { meterBytes } from '../adapters/byte-meter.ts';
@@ -22,7 +22,7 @@ const port = parentPort;
 invariant(port, 'a worker has a parent');
 const { customers, storages, ...connection } = workerData as HostData;
 const bytesSoFar = meterBytes();
-const trainer = await createTfjsTrainer();
+const trainer = await createKernelTrainer();
 const leaving = new Map<TaskId, { flags: LeavingFlags; silentRound: number }>();
 const [random, crypto] = [systemRandom(), nodeCrypto()];
 const say = (notice: HostNotice) => notify(port, notice);

@@ -1,0 +1,120 @@
+/** The device's usual trainer: SGD on linear models and small networks, with no tensor library to load and to set up. */
+
+import { ChoraleError } from '@chorale/shared';
+import {
+  type Batchable,
+  shuffledBatches,
+  type TrainableSpec,
+  type Trainer,
+  type TrainingOptions,
+} from '@chorale/shared/models';
+import { type DenseKernel, wasmDenseKernel } from './dense-kernel.ts';
+import { type Places, placesFor } from './dense-places.ts';
+import { tiledDenseKernel } from './dense-tiles.ts';
+import { checkLengths } from './fitting-rows.ts';
+
+export type KernelOptions = {
+  /** WebAssembly SIMD where it works and plain JavaScript elsewhere, unless one of them is asked for. */
+  readonly kernel?: 'wasm' | 'plain';
+};
+
+/**
+ * The same random gives the same parameters: to the last bit wherever the same kernel runs, to 1e-5 on the other kernel and
+ * on tfjs. Training does not yield to the event loop, so it belongs in a worker; an abort is seen between epochs.
+ *
+ * @throws ChoraleError `not-found` if the kernel asked for does not work here
+ */
+export async function createKernelTrainer({ kernel: wanted }: KernelOptions = {}): Promise<Trainer> {
+  const wasm = wanted === 'plain' ? undefined : await wasmDenseKernel();
+  if (wanted === 'wasm' && wasm === undefined)
+    throw new ChoraleError('not-found', 'WebAssembly SIMD does not work here: ask for the plain kernel');
+  const kernel = wasm ?? tiledDenseKernel();
+  return {
+    backend: `kernel, ${kernel.name}`,
+    async train(spec, parameters, rows, options) {
+      checkLengths(spec, parameters, rows);
+      return trainWith(kernel, { spec, parameters, rows, options });
+    },
+  };
+}
+
+type Training = {
+  readonly spec: TrainableSpec;
+  readonly parameters: Float32Array;
+  readonly rows: Batchable;
+  readonly options: TrainingOptions;
+};
+
+function trainWith(kernel: DenseKernel, training: Training): Float32Array<ArrayBuffer> {
+  const { spec, parameters, rows, options } = training;
+  const places = placesFor(spec, { batchSize: options.batchSize, rowCount: rows.rowCount });
+  const numbers = kernel.reserve(places.length);
+  try {
+    numbers.set(rows.features, places.featuresAt);
+    numbers.set(parameters, places.flatAt);
+    bringIn(kernel, places);
+    descend({ kernel, places, numbers }, training);
+    bringOut(kernel, places);
+    return numbers.slice(places.flatAt, places.flatAt + parameters.length);
+  } finally {
+    // The next training starts from zeros, and nobody's rows lie about.
+    numbers.fill(0, 0, places.length);
+  }
+}
+
+/** From the flat vector to padded layers, and a copy of those to pull to. */
+function bringIn(kernel: DenseKernel, { layers, flatAt, parametersLength }: Places): void {
+  for (const { inputs, outputs, outputStride, kernelAt, biasAt, flatKernelAt, flatBiasAt } of layers) {
+    const row = { fromStride: outputs, toStride: outputStride, width: outputs };
+    kernel.copyRows({ ...row, from: flatAt + flatKernelAt, to: kernelAt, rows: inputs });
+    kernel.copyRows({ ...row, from: flatAt + flatBiasAt, to: biasAt, rows: 1 });
+  }
+  const once = { fromStride: 0, toStride: 0, rows: 1, width: parametersLength };
+  kernel.copyRows({ ...once, from: 0, to: parametersLength });
+}
+
+function bringOut(kernel: DenseKernel, { layers, flatAt }: Places): void {
+  for (const { inputs, outputs, outputStride, kernelAt, biasAt, flatKernelAt, flatBiasAt } of layers) {
+    const row = { fromStride: outputStride, toStride: outputs, width: outputs };
+    kernel.copyRows({ ...row, from: kernelAt, to: flatAt + flatKernelAt, rows: inputs });
+    kernel.copyRows({ ...row, from: biasAt, to: flatAt + flatBiasAt, rows: 1 });
+  }
+}
+
+type Workplace = { readonly kernel: DenseKernel; readonly places: Places; readonly numbers: Float32Array<ArrayBuffer> };
+
+function descend(at: Workplace, { spec, rows, options }: Training): void {
+  const { epochs, batchSize, learningRate, proximal = 0, random, signal } = options;
+  const isSigmoid = spec.output === 'sigmoid';
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    signal?.throwIfAborted();
+    for (const batch of shuffledBatches(rows.rowCount, batchSize, random)) {
+      gather(at, rows, batch);
+      step(at, { isSigmoid, rows: batch.length, rate: learningRate / batch.length, pull: learningRate * proximal });
+    }
+  }
+}
+
+function gather({ kernel, places, numbers }: Workplace, { labels }: Batchable, batch: Uint32Array): void {
+  const { layers, orderAt, labelsAt, featuresAt } = places;
+  const [{ inputs, inputStride, inputsAt }] = layers;
+  new Uint32Array(numbers.buffer).set(batch, orderAt);
+  for (let i = 0; i < batch.length; i++) numbers[labelsAt + i] = labels[batch[i]!]!;
+  kernel.gather({ from: featuresAt, orderAt, to: inputsAt, toStride: inputStride, rows: batch.length, width: inputs });
+}
+
+/** Through the layers and back: errors come down through a kernel before it moves. */
+function step(
+  { kernel, places: { layers, labelsAt } }: Workplace,
+  {
+    isSigmoid,
+    ...by
+  }: { readonly isSigmoid: boolean; readonly rows: number; readonly rate: number; readonly pull: number },
+): void {
+  for (const layer of layers) kernel.forward(layer, by.rows);
+  kernel.outputErrors(layers.at(-1)!, { rows: by.rows, labelsAt, isSigmoid });
+  for (let i = layers.length - 1; i >= 0; i--) {
+    if (i > 0) kernel.backward(layers[i]!, by.rows);
+    kernel.descend(layers[i]!, by);
+  }
+}
