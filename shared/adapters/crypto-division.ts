@@ -7,28 +7,39 @@ import { addModulo } from '../vectors.ts';
 type MaskJob = Extract<CryptoJob, { do: 'mask' }>;
 type Did<Kind extends CryptoResult['did']> = Extract<CryptoResult, { did: Kind }>;
 
-/** Jobs whose results `unite` puts together to the result of `job`; at most `parts` of them, never none. */
-export function divide(job: CryptoJob, parts: number): readonly CryptoJob[] {
+/**
+ * Jobs whose results `unite` puts together to the result of `job`; at most `parts` of them, never none. Each is made when
+ * it is asked for: to make all parts of a large job at once would keep its thread busy, and hold their vectors until then.
+ */
+export function* divide(job: CryptoJob, parts: number): Generator<CryptoJob, void, undefined> {
   switch (job.do) {
     case 'agreeMany':
-      return chunks(job.publicKeys, parts).map((publicKeys) => ({ ...job, publicKeys }));
+      for (const publicKeys of chunks(job.publicKeys, parts)) yield { ...job, publicKeys };
+      break;
     case 'signMany':
-      return chunks(job.messages, parts).map((messages) => ({ ...job, messages }));
+      for (const messages of chunks(job.messages, parts)) yield { ...job, messages };
+      break;
     case 'verifyMany':
-      return chunks(job.signatures, parts).map((signatures) => ({ ...job, signatures }));
+      for (const signatures of chunks(job.signatures, parts)) yield { ...job, signatures };
+      break;
     case 'sealMany':
-      return chunks(job.boxes, parts).map((boxes) => ({ ...job, boxes }));
+      for (const boxes of chunks(job.boxes, parts)) yield { ...job, boxes };
+      break;
     case 'openMany':
-      return chunks(job.boxes, parts).map((boxes) => ({ ...job, boxes }));
+      for (const boxes of chunks(job.boxes, parts)) yield { ...job, boxes };
+      break;
     case 'hashMany':
-      return chunks(job.texts, parts).map((texts) => ({ ...job, texts }));
+      for (const texts of chunks(job.texts, parts)) yield { ...job, texts };
+      break;
     case 'reconstruct':
-      return chunks(job.secrets, parts).map((secrets) => ({ ...job, secrets }));
+      for (const secrets of chunks(job.secrets, parts)) yield { ...job, secrets };
+      break;
     case 'mask':
-      return divideMask(job, parts);
+      yield* divideMask(job, parts);
+      break;
     case 'publicKeys':
     case 'split': // One seed makes all coefficients, so the secrets cannot go separate ways.
-      return [job];
+      yield job;
   }
 }
 
@@ -61,41 +72,42 @@ export function unite(job: CryptoJob, results: readonly CryptoResult[]): CryptoR
 }
 
 /** The first part masks the vector itself, the others mask zeros: the sum of the parts is the masked vector. */
-function divideMask(job: MaskJob, parts: number): readonly MaskJob[] {
-  const seeds = job.seeds.map((seed) => ({ seed }));
-  const peers = job.agreements.flatMap(({ peers }, agreement) => peers.map((peer) => ({ agreement, peer })));
-  return chunks([...seeds, ...peers], parts).map((streams, part) => ({
-    ...job,
-    vector: part === 0 ? job.vector.slice() : new Uint32Array(job.vector.length),
-    seeds: streams.flatMap((stream) => ('seed' in stream ? [stream.seed] : [])),
-    agreements: agreementsOf(
-      job,
-      streams.flatMap((stream) => ('peer' in stream ? [stream] : [])),
-    ),
-  }));
+function* divideMask(job: MaskJob, parts: number): Generator<MaskJob, void, undefined> {
+  const { vector, seeds, agreements } = job;
+  const streams = agreements.reduce((count, { peers }) => count + peers.length, seeds.length);
+  for (const { from, to } of ranges(streams, parts)) {
+    yield {
+      ...job,
+      vector: from === 0 ? vector.slice() : new Uint32Array(vector.length),
+      seeds: seeds.slice(from, to),
+      agreements: agreementsWithin(job, from - seeds.length, to - seeds.length),
+    };
+  }
 }
 
-type Peer = MaskJob['agreements'][number]['peers'][number];
+/**
+ * The peers from one number to another, counted through all agreements. Each secret key comes once, with those of its
+ * peers that are in this part: to prepare a key costs as much as to use it.
+ */
+function agreementsWithin({ agreements }: MaskJob, from: number, to: number): MaskJob['agreements'] {
+  let before = 0;
+  return agreements.flatMap(({ secretKey, peers: all }) => {
+    const first = before;
+    before += all.length;
+    const peers = all.slice(Math.max(0, from - first), Math.max(0, to - first));
+    return peers.length === 0 ? [] : [{ secretKey, peers }];
+  });
+}
 
-/** Each secret key once, with those of its peers that are in this part: to prepare a key costs as much as to use it. */
-function agreementsOf(
-  job: MaskJob,
-  streams: readonly { readonly agreement: number; readonly peer: Peer }[],
-): MaskJob['agreements'] {
-  const peersOf = new Map<number, Peer[]>();
-  for (const { agreement, peer } of streams) {
-    const peers = peersOf.get(agreement) ?? [];
-    peersOf.set(agreement, peers);
-    peers.push(peer);
-  }
-  return [...peersOf].map(([agreement, peers]) => ({ secretKey: job.agreements[agreement]!.secretKey, peers }));
+function* chunks<Item>(items: readonly Item[], parts: number): Generator<readonly Item[], void, undefined> {
+  for (const { from, to } of ranges(items.length, parts)) yield items.slice(from, to);
 }
 
 /** Consecutive pieces whose lengths differ by at most one; one empty piece of nothing. */
-function chunks<Item>(items: readonly Item[], parts: number): readonly (readonly Item[])[] {
-  const count = Math.max(1, Math.min(parts, items.length));
-  const start = (part: number) => Math.floor((part * items.length) / count);
-  return Array.from({ length: count }, (_, part) => items.slice(start(part), start(part + 1)));
+function ranges(length: number, parts: number): readonly { readonly from: number; readonly to: number }[] {
+  const count = Math.max(1, Math.min(parts, length));
+  const start = (part: number) => Math.floor((part * length) / count);
+  return Array.from({ length: count }, (_, part) => ({ from: start(part), to: start(part + 1) }));
 }
 
 function all<Kind extends CryptoResult['did']>(kind: Kind, results: readonly CryptoResult[]): readonly Did<Kind>[] {

@@ -33,8 +33,8 @@ export function cryptoPool({
       if (isClosed) throw new Error('the crypto pool is closed');
       const cost = costOf(job);
       if (cost < inPlaceMicros || size === 0) return inPlace.perform(job);
-      const parts = divide(job, partsOf(cost, size, inPlaceMicros));
-      return unite(job, await performAll(parts, idlest(crew, parts.length)));
+      const count = partsOf(job, cost, size, inPlaceMicros);
+      return unite(job, await performAll(divide(job, count), idlest(crew, count)));
     },
     async close() {
       isClosed = true;
@@ -43,12 +43,17 @@ export function cryptoPool({
   };
 }
 
-/** So long may a thread work on one part. Parts are sent one by one, so that no large job holds up the sender. */
-const longestPartMicros = 100_000;
+/**
+ * So long may a thread work on one part. Parts are made and sent one by one, so that no large job holds up the sender: to
+ * pack a part takes up to half as long as to work on it. A part of a mask job is little to pack, but brings a vector.
+ */
+function longestPartMicros(job: CryptoJob): number {
+  return job.do === 'mask' ? 100_000 : 10_000;
+}
 
-function partsOf(cost: number, size: number, inPlaceMicros: number): number {
+function partsOf(job: CryptoJob, cost: number, size: number, inPlaceMicros: number): number {
   const worthwhile = Math.ceil(cost / Math.max(inPlaceMicros / 2, 1));
-  return Math.max(Math.min(size, worthwhile), Math.ceil(cost / longestPartMicros));
+  return Math.max(Math.min(size, worthwhile), Math.ceil(cost / longestPartMicros(job)));
 }
 
 function idlest(crew: readonly CryptoThread[], count: number): readonly CryptoThread[] {
@@ -57,13 +62,16 @@ function idlest(crew: readonly CryptoThread[], count: number): readonly CryptoTh
 
 /** Each thread takes the next part when it is done with one. */
 async function performAll(
-  parts: readonly CryptoJob[],
+  parts: Iterator<CryptoJob, void>,
   threads: readonly CryptoThread[],
 ): Promise<readonly CryptoResult[]> {
   const results: CryptoResult[] = [];
-  const untaken = parts.entries();
+  let taken = 0;
   const work = async (thread: CryptoThread) => {
-    for (const [i, part] of untaken) results[i] = await thread.perform(part);
+    for (let next = parts.next(); !next.done; next = parts.next()) {
+      const part = taken++;
+      results[part] = await thread.perform(next.value);
+    }
   };
   await Promise.all(threads.map(work));
   return results;
