@@ -116,6 +116,14 @@ export function u32(value: number): Bytes {
   return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
 }
 
+/** The same, into memory that is there already. */
+export function writeU32(into: Uint8Array, offset: number, value: number): void {
+  into[offset] = value >>> 24;
+  into[offset + 1] = value >>> 16;
+  into[offset + 2] = value >>> 8;
+  into[offset + 3] = value;
+}
+
 export function u64(value: bigint): Bytes {
   const out = bytes(8);
   new DataView(out.buffer).setBigUint64(0, value);

@@ -5,7 +5,7 @@
  * (against Pasquini, Francati, Ateniese, CCS 2022).
  */
 
-import { type Bytes, bytes, concat, tag, u32 } from '../bytes.ts';
+import { type Bytes, bytes, concat, tag, u32, writeU32 } from '../bytes.ts';
 import { hkdf, hkdfMany, hmacSha256, sha256 } from '../crypto/index.ts';
 import { leafHash } from './merkle.ts';
 
@@ -69,6 +69,15 @@ export function commitment(selfMaskSeed: Bytes): Bytes {
   return sha256(labels.commitment, selfMaskSeed);
 }
 
+/** A label and two places, in one piece of memory: rounds need tens of thousands. */
+function withPlaces(label: Bytes, first: number, second: number): Bytes {
+  const text = bytes(label.length + 8);
+  text.set(label);
+  writeU32(text, label.length, first);
+  writeU32(text, label.length + 4, second);
+  return text;
+}
+
 /** A direction between two ring places. */
 export type Direction = { readonly from: number; readonly to: number };
 
@@ -82,20 +91,22 @@ export type ChannelKeys = {
 
 /** @param secret X25519 of the two channel keys */
 export function channelKeys(secret: Bytes, ctx: Bytes, { from, to }: Direction): ChannelKeys {
-  const [out, back] = [concat(u32(from), u32(to)), concat(u32(to), u32(from))];
-  const infos = [labels.box, labels.viewKey].flatMap((label) => [concat(label, out), concat(label, back)]);
+  const infos = [labels.box, labels.viewKey].flatMap((label) => [
+    withPlaces(label, from, to),
+    withPlaces(label, to, from),
+  ]);
   const [boxOut, boxIn, viewOut, viewIn] = hkdfMany(secret, ctx, infos, 32);
   return { boxOut: boxOut!, boxIn: boxIn!, viewOut: viewOut!, viewIn: viewIn! };
 }
 
 /** Key of the one box that `from` seals for `to` in this round. @param secret X25519 of the two channel keys */
 export function boxKey(secret: Bytes, ctx: Bytes, { from, to }: Direction): Bytes {
-  return hkdf(secret, ctx, concat(labels.box, u32(from), u32(to)), 32);
+  return hkdf(secret, ctx, withPlaces(labels.box, from, to), 32);
 }
 
 /** Key under which `from` shows `to` which U1 it masked with. @param secret X25519 of the two channel keys */
 export function viewKey(secret: Bytes, ctx: Bytes, { from, to }: Direction): Bytes {
-  return hkdf(secret, ctx, concat(labels.viewKey, u32(from), u32(to)), 32);
+  return hkdf(secret, ctx, withPlaces(labels.viewKey, from, to), 32);
 }
 
 export const viewTagBytes = 16;
@@ -134,7 +145,7 @@ export function shareTexts(
   return shares.map(({ holder, share, salt }, i) => {
     const text = texts.subarray(length * i, length * (i + 1));
     text.set(before);
-    text.set(u32(holder), before.length);
+    writeU32(text, before.length, holder);
     text[before.length + 4] = kind;
     text.set(share, before.length + 5);
     text.set(salt, before.length + 37);
@@ -152,7 +163,7 @@ export function maskSalt(ctx: Bytes, h1: Bytes): Bytes {
 }
 
 export function pairMaskInfo(a: number, b: number): Bytes {
-  return concat(labels.mask, u32(Math.min(a, b)), u32(Math.max(a, b)));
+  return withPlaces(labels.mask, Math.min(a, b), Math.max(a, b));
 }
 
 export function selfMaskInfo(place: number): Bytes {

@@ -4,7 +4,7 @@
  * proved to have lied is named.
  */
 
-import { equal } from '../../bytes.ts';
+import { type Bytes, equal } from '../../bytes.ts';
 import type { SharedSecret } from '../../crypto/index.ts';
 import { isPlausible } from '../../encoding/index.ts';
 import { invariant } from '../../errors.ts';
@@ -37,38 +37,42 @@ type Target = {
 };
 
 export function openSum(run: Run, revealed: Revealed): Step {
-  const blamed = accuse(run, falseTaggers(run.members, revealed));
-  return checkShares(blamed, revealed, targetsOf(revealed));
+  const said = whatWasSaid(run.members, revealed);
+  const blamed = accuse(run, falseTaggers(run.members, said));
+  return checkShares(blamed, revealed, targetsOf(revealed, said));
 }
 
-/** Survivors whose view tag more neighbours call false than can be lying. */
-function falseTaggers({ parameters, cohort }: Members, { masking, unmaskings }: Revealed): readonly number[] {
+/** By place: who revealed a share of its one secret that is asked for, and how many call its view tag false. */
+type Said = { readonly holders: readonly (readonly number[])[]; readonly complaints: readonly number[] };
+
+/** Reads every unmasking once, from front to back. */
+function whatWasSaid({ cohort }: Members, { masking, unmaskings }: Revealed): Said {
+  const holders = cohort.members.map((): number[] => []);
   const complaints = cohort.members.map(() => 0);
   for (const [holder, unmasking] of unmaskings) {
     masking.neighbourhoods.get(holder)!.forEach((neighbour, index) => {
-      if (subjectAt(unmasking, index) === 'false-tag') complaints[neighbour]! += 1;
+      const about = subjectAt(unmasking, index);
+      // Of the two secrets decoding has taken only the one that was asked for.
+      if (about === 'self-mask' || about === 'mask-key') holders[neighbour]!.push(holder);
+      else if (about === 'false-tag') complaints[neighbour]! += 1;
     });
   }
+  return { holders, complaints };
+}
+
+/** Survivors whose view tag more neighbours call false than can be lying. */
+function falseTaggers({ parameters }: Members, { complaints }: Said): readonly number[] {
   return [...complaints.keys()].filter((place) => complaints[place]! >= parameters.leastThreshold);
 }
 
-function targetsOf(revealed: Revealed): readonly Target[] {
+function targetsOf(revealed: Revealed, { holders }: Said): readonly Target[] {
   const { masking, survival } = revealed;
   return [...masking.places]
     .map((dealer): Target => {
       const kind = survival.places.has(dealer) ? shareKinds.selfMask : shareKinds.maskKey;
-      return { dealer, kind, good: [], untried: holdersOf(revealed, dealer, kind) };
+      return { dealer, kind, good: [], untried: holders[dealer]! };
     })
     .filter(({ dealer, kind }) => kind === shareKinds.selfMask || survivingMaskers(revealed, dealer).length > 0);
-}
-
-/** Who revealed a share of this secret. */
-function holdersOf({ masking, unmaskings }: Revealed, dealer: number, kind: ShareKind): readonly number[] {
-  const wanted = kind === shareKinds.selfMask ? 'self-mask' : 'mask-key';
-  return masking.neighbourhoods.get(dealer)!.filter((holder) => {
-    const unmasking = unmaskings.get(holder);
-    return unmasking !== undefined && subjectAt(unmasking, indexOf(masking, holder, dealer)) === wanted;
-  });
 }
 
 function sharesOf({ masking, unmaskings }: Revealed, dealer: number, holders: readonly number[]): readonly HeldShare[] {
@@ -84,16 +88,29 @@ function indexOf({ neighbourhoods }: Masking, holder: number, neighbour: number)
   return indexIn(neighbourhoods.get(holder)!, neighbour);
 }
 
+/**
+ * How many secrets are taken up in one step. A large cohort has more than a hundred thousand shares, and whoever runs the
+ * machine has others to serve between two steps.
+ */
+const secretsAStep = 64;
+
 /** Checks as many shares as are still needed, until every secret has a threshold of good ones. */
 function checkShares(run: Run, revealed: Revealed, targets: readonly Target[]): Step {
-  const { ctx, header } = run.members.cohort;
-  const { threshold } = header;
+  const { threshold } = run.members.cohort.header;
   if (targets.some(({ good, untried }) => good.length + untried.length < threshold)) {
     return abandon(run, 'too-few-shares');
   }
-  const tried = targets.map(({ good, untried }) => untried.slice(0, threshold - good.length));
+  if (targets.every(({ good }) => good.length === threshold)) return reconstruct(run, revealed, targets, []);
+  return checkSome(run, revealed, targets, []);
+}
+
+/** @param unchecked by this round of checks */
+function checkSome(run: Run, revealed: Revealed, unchecked: readonly Target[], checked: readonly Target[]): Step {
+  if (unchecked.length === 0) return checkShares(run, revealed, checked);
+  const { ctx, header } = run.members.cohort;
+  const targets = unchecked.slice(0, secretsAStep);
+  const tried = targets.map(({ good, untried }) => untried.slice(0, header.threshold - good.length));
   const texts = targets.flatMap((target, i) => shareTexts(ctx, target, sharesOf(revealed, target.dealer, tried[i]!)));
-  if (texts.length === 0) return reconstruct(run, revealed, targets);
   return compute(run, { do: 'hashMany', texts }, (later, { hashes }) => {
     const remaining = hashes.values();
     const liars = new Set<number>();
@@ -105,7 +122,7 @@ function checkShares(run: Run, revealed: Revealed, targets: readonly Target[]): 
       });
       return { ...target, good: [...target.good, ...good], untried: target.untried.slice(tried[i]!.length) };
     });
-    return checkShares(accuse(later, liars), revealed, next);
+    return checkSome(accuse(later, liars), revealed, unchecked.slice(secretsAStep), [...checked, ...next]);
   });
 }
 
@@ -114,26 +131,32 @@ function hashOf({ neighbourhoods }: Members, { masking }: Revealed, { dealer, ki
   return dealtHash({ shareHashes }, indexIn(neighbourhoods[dealer]!, holder), kind);
 }
 
-type Secret = { readonly place: number; readonly secret: Uint8Array<ArrayBuffer> };
+type Opened = { readonly place: number; readonly kind: ShareKind; readonly secret: Bytes | undefined };
 
-function reconstruct(run: Run, revealed: Revealed, targets: readonly Target[]): Step {
-  const { masking, survival, certified } = revealed;
-  const opening = { masking, survival, certified };
+function reconstruct(run: Run, revealed: Revealed, targets: readonly Target[], opened: readonly Opened[]): Step {
+  if (opened.length === targets.length) return sortSecrets(run, revealed, opened);
   const { threshold } = run.members.cohort.header;
-  const secrets = targets.map(
+  const next = targets.slice(opened.length, opened.length + secretsAStep);
+  const secrets = next.map(
     ({ dealer, good }): SharedSecret => ({
       threshold,
       shares: sharesOf(revealed, dealer, good).map(({ holder, share }) => ({ point: holder + 1, share })),
     }),
   );
   return compute(run, { do: 'reconstruct', secrets }, (later, result) => {
-    const opened = targets.map(({ dealer, kind }, i) => ({ place: dealer, kind, secret: result.secrets[i] }));
-    const missing = opened.filter(({ secret }) => !secret).map(({ place }) => place);
-    if (missing.length > 0) return abandon(accuse(later, missing), 'bad-dealer');
-    const of = (wanted: ShareKind) =>
-      opened.filter(({ kind }) => kind === wanted).map(({ place, secret }): Secret => ({ place, secret: secret! }));
-    return checkSecrets(later, opening, of(shareKinds.selfMask), of(shareKinds.maskKey));
+    const more = next.map(({ dealer, kind }, i): Opened => ({ place: dealer, kind, secret: result.secrets[i] }));
+    return reconstruct(later, revealed, targets, [...opened, ...more]);
   });
+}
+
+type Secret = { readonly place: number; readonly secret: Bytes };
+
+function sortSecrets(run: Run, { masking, survival, certified }: Revealed, opened: readonly Opened[]): Step {
+  const missing = opened.filter(({ secret }) => !secret).map(({ place }) => place);
+  if (missing.length > 0) return abandon(accuse(run, missing), 'bad-dealer');
+  const of = (wanted: ShareKind) =>
+    opened.filter(({ kind }) => kind === wanted).map(({ place, secret }): Secret => ({ place, secret: secret! }));
+  return checkSecrets(run, { masking, survival, certified }, of(shareKinds.selfMask), of(shareKinds.maskKey));
 }
 
 /** Shares that their dealer signed and that do not give what it advertised prove that the dealer lied. */
