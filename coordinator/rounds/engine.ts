@@ -36,7 +36,10 @@ export class RoundEngine {
   readonly #unanswered = new Map<string, ((reply: Reply) => void)[]>();
   readonly #sent = new Set<string>();
   /** The machine's last words: they say how the round ended, so they wait until that is durable. */
-  #farewells: Farewell[] = [];
+  #farewells: Sending[] = [];
+  /** What is still to be sent, in order: all of it waits for the wake that the first of it ordered. */
+  #outbox: Sending[] = [];
+  #pauseAt: Instant = 0;
   #state: ServerState;
   #cancelWake: () => void = () => {};
   #isOver = false;
@@ -107,6 +110,7 @@ export class RoundEngine {
   }
 
   #perform(effects: readonly ServerEffect[]): void {
+    this.#pauseAt = this.#now() + longestSliceMs;
     const isAsking = (effect: ServerEffect): effect is Asking =>
       effect.do === 'send' && effect.message.name === 'sharers';
     const asking = effects.filter(isAsking);
@@ -121,6 +125,7 @@ export class RoundEngine {
       const header = headerFor(this.#state, devices[0]!);
       invariant(header, 'only members of a cohort that runs are asked');
       await this.#options.beforeAsking?.(devices, header);
+      this.#pauseAt = this.#now() + longestSliceMs;
       if (!this.#isOver) for (const { to, message } of asking) this.#send(to as DeviceId, message);
     } catch (error) {
       this.#break(error);
@@ -150,11 +155,29 @@ export class RoundEngine {
   #send(to: DeviceId, message: DownMessage): void {
     const { name } = message;
     if (name === 'outcome') return void this.#farewells.push({ to, message });
+    if (this.#outbox.length > 0 || this.#now() >= this.#pauseAt) return void this.#sendLater({ to, message });
     if (!this.#sent.has(name)) {
       this.#sent.add(name);
       this.#options.onSent?.(name);
     }
     this.#push(to, message);
+  }
+
+  #sendLater(sending: Sending): void {
+    this.#outbox.push(sending);
+    if (this.#outbox.length === 1) this.#options.ports.clock.wakeAt(this.#now(), () => this.#sendOn());
+  }
+
+  #sendOn(): void {
+    const waiting = this.#outbox;
+    this.#outbox = [];
+    if (this.#isOver) return;
+    this.#pauseAt = this.#now() + longestSliceMs;
+    try {
+      for (const { to, message } of waiting) this.#send(to, message);
+    } catch (error) {
+      this.#break(error);
+    }
   }
 
   #push(to: DeviceId, { name, body }: DownMessage): void {
@@ -188,7 +211,10 @@ export class RoundEngine {
   }
 }
 
-type Farewell = { readonly to: DeviceId; readonly message: DownMessage };
+/** So long may a round keep the event loop to itself by sending: bodies are put together as they go out. */
+const longestSliceMs = 10;
+
+type Sending = { readonly to: DeviceId; readonly message: DownMessage };
 type Asking = Extract<ServerEffect, { do: 'send' }>;
 
 export const roundOver: Reply = {

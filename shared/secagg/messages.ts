@@ -22,6 +22,21 @@ export type DownName = (typeof downNames)[number];
 export type UpMessage = { readonly name: UpName; readonly body: Bytes };
 export type DownMessage = { readonly name: DownName; readonly body: Bytes };
 
+/**
+ * A message whose body is put together when it is first asked for. A large cohort is sent tens of megabytes at once, and
+ * whoever sends them can then do something else between two devices.
+ */
+export function lateMessage(name: DownName, make: () => Bytes): DownMessage {
+  let body: Bytes | undefined;
+  return {
+    name,
+    get body() {
+      body ??= make();
+      return body;
+    },
+  };
+}
+
 /** One request of every device and the coordinator's answer to it: R0, R1a, R1b, R2, R3, R4. */
 export const turns = ['advertise', 'deal', 'acknowledge', 'masked-input', 'certify', 'unmask'] as const;
 export type Turn = (typeof turns)[number];

@@ -93,14 +93,19 @@ class Coordinator {
   /** Takes in one event and performs all jobs that follow from it. @returns what it sends */
   async hear(event: ServerEvent): Promise<readonly { readonly to: DeviceId; readonly message: DownMessage }[]> {
     const sent: { to: DeviceId; message: DownMessage }[] = [];
+    const pauses = pausing();
     let next: ServerEvent | undefined = event;
     while (next) {
       const [state, effects] = stepServer(this.#state, next);
       this.#state = state;
       next = undefined;
       for (const effect of effects) {
-        if (effect.do === 'send') sent.push({ to: effect.to as DeviceId, message: effect.message });
-        else if (effect.do === 'finish') this.outcome = firstCohort(effect.outcome);
+        if (effect.do === 'send') {
+          const { name, body } = effect.message; // Bodies are put together when they are asked for.
+          sent.push({ to: effect.to as DeviceId, message: { name, body } });
+          await pauses();
+        }
+        if (effect.do === 'finish') this.outcome = firstCohort(effect.outcome);
         else if (effect.do === 'compute') {
           const result = await this.#provider.perform(effect.job);
           next = { on: 'computed', id: effect.id, result, now: labStart };
@@ -109,6 +114,19 @@ class Coordinator {
     }
     return sent;
   }
+}
+
+const longestSliceMs = 10;
+
+/** @returns lets the event loop turn once work has kept it for long, as the coordinator's engine does between two sends */
+function pausing(): () => Promise<void> | undefined {
+  let pauseAt = performance.now() + longestSliceMs;
+  return () => {
+    if (performance.now() < pauseAt) return undefined;
+    return new Promise<void>((done) => setImmediate(done)).then(() => {
+      pauseAt = performance.now() + longestSliceMs;
+    });
+  };
 }
 
 /** The coordinator again, on what it heard: it is deterministic, so all answers fit. */

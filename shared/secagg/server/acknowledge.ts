@@ -1,8 +1,9 @@
 /** R1b: forward the sealed shares, collect whose shares are good, and choose U1. */
 
+import type { Bytes } from '../../bytes.ts';
 import { acknowledgeText } from '../context.ts';
 import { encodeShares } from '../down-messages.ts';
-import type { DownMessage } from '../messages.ts';
+import { lateMessage } from '../messages.ts';
 import { areEnough } from '../roster.ts';
 import { type Acknowledgement, type DealtPart, decodeAcknowledgement, neighbourBitmap } from '../up-messages.ts';
 import { type Deals, type GoodDealers, indexIn } from './knowledge.ts';
@@ -18,21 +19,21 @@ export function openAcknowledge(run: Run, deals: Deals): Step {
     turn: 'acknowledge',
     limitMs: run.setup.plan.limits.acknowledgeMs,
     awaited: new Set(deals.keys()),
-    request: (place) => (deals.has(place) ? sharesFor(members, deals, place) : undefined),
+    request: (place) => (deals.has(place) ? lateMessage('shares', () => sharesFor(members, deals, place)) : undefined),
     decode: (_, body) => decodeAcknowledgement(body, header.neighbours),
     close: (later, acknowledgements) => verifyAcknowledgements(later, deals, acknowledgements),
   });
 }
 
 /** What the neighbours of a place dealt to it. */
-function sharesFor({ neighbourhoods }: Members, deals: Deals, place: number): DownMessage {
+function sharesFor({ neighbourhoods }: Members, deals: Deals, place: number): Bytes {
   const neighbours = neighbourhoods[place]!;
   const dealers = [...neighbours.keys()].filter((index) => deals.has(neighbours[index]!));
   const dealt = dealers.map((index): DealtPart => {
     const dealer = neighbours[index]!;
     return { deal: deals.get(dealer)!.deal, index: indexIn(neighbourhoods[dealer]!, place) };
   });
-  return { name: 'shares', body: encodeShares(neighbourBitmap(dealers, neighbours.length), dealt) };
+  return encodeShares(neighbourBitmap(dealers, neighbours.length), dealt);
 }
 
 function verifyAcknowledgements(run: Run, deals: Deals, acknowledgements: ReadonlyMap<number, Acknowledgement>): Step {

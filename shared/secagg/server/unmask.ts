@@ -4,7 +4,7 @@ import { type Bytes, concat } from '../../bytes.ts';
 import { ChoraleError } from '../../errors.ts';
 import { unmaskText, viewTagBytes } from '../context.ts';
 import { encodeCertificateHead } from '../down-messages.ts';
-import type { DownMessage } from '../messages.ts';
+import { lateMessage } from '../messages.ts';
 import { decodeUnmasking, subjectAt, type Unmasking } from '../up-messages.ts';
 import { type Certified, indexIn, type Masking, type Survival } from './knowledge.ts';
 import { compute, count, openTurn, type Run, type Step, verifyPlaces } from './run.ts';
@@ -20,16 +20,19 @@ export function openUnmask(run: Run, masking: Masking, survival: Survival, certi
     turn: 'unmask',
     limitMs: run.setup.plan.limits.unmaskMs,
     awaited: masking.places,
-    request: (place) => (masking.places.has(place) ? certificateFor(masking, survival, head, place) : undefined),
+    request: (place) =>
+      masking.places.has(place)
+        ? lateMessage('certificate', () => certificateFor(masking, survival, head, place))
+        : undefined,
     decode: (place, body) => decodeReveals(masking, survival, place, body),
     close: (later, unmaskings) => verifyUnmaskings(later, masking, survival, certified, unmaskings),
   });
 }
 
-function certificateFor(masking: Masking, survival: Survival, head: Bytes, place: number): DownMessage {
+function certificateFor(masking: Masking, survival: Survival, head: Bytes, place: number): Bytes {
   const survivors = masking.neighbourhoods.get(place)!.filter((other) => survival.places.has(other));
   const tags = survivors.map((other) => tagFor(masking, survival, other, place));
-  return { name: 'certificate', body: concat(head, ...tags) };
+  return concat(head, ...tags);
 }
 
 /** tag_ji: what j sent for i, as a view. */
