@@ -557,8 +557,8 @@ export const mutations: readonly Mutation[] = [
     edits: [
       edit(
         secagg('server/sum.ts'),
-        'const blamed = accuse(run, falseTaggers(run.members, revealed));',
-        'const blamed = falseTaggers(run.members, revealed) && run;',
+        'const blamed = accuse(run, falseTaggers(run.members, said));',
+        'const blamed = falseTaggers(run.members, said) && run;',
       ),
     ],
     tests: [server('whose view tags are false is named')],
