@@ -9,8 +9,10 @@ import { type ClientTools, toJson } from './algorithm.ts';
 import { type EvaluationState, evaluation } from './evaluation.ts';
 import { batchOf, type LabelledRow } from './labelled-row.ts';
 import {
+  accuracy,
   averagePrecision,
   baseRate,
+  bestF1,
   brierLoss,
   calibrationInTheLarge,
   lift,
@@ -76,6 +78,18 @@ describe('through the encoding', () => {
       close('auc', rocAuc(exact), 2e-3);
       close('averagePrecision', averagePrecision(exact), 1.5e-2);
       close('liftTopTenth', lift(exact, 0.1), 5e-2);
+      // The edges of cells are some of all cutoffs, so the best of them is no better than the best.
+      expect(summary.f1, `seed ${seed}`).toBeLessThanOrEqual(bestF1(exact).f1 + 1e-9);
+      close('f1', bestF1(exact).f1, 1e-2);
+      close('accuracy', accuracy(exact), 1e-9);
+      close('majorityAccuracy', 1 - baseRate(exact), 1e-9);
+      // Whoever takes the cutoff gets the F1 that was promised for it, from rows of any device.
+      const taken = tableOfRows(
+        [...scores].map((score) => Number(score >= summary.f1Cutoff!)),
+        rows.labels,
+      );
+      const [hits, among] = [taken.positives[1]!, taken.positives[1]! + taken.negatives[1]!];
+      expect((2 * hits) / (summary.positives! + among)).toBeCloseTo(summary.f1!, 6);
       expect(summary.devices).toBe(200);
     }
   });

@@ -10,13 +10,16 @@ import { floatVector } from './float-vector.ts';
 import { batchOf, hasFiniteFeatures, type LabelledRow, sampleRows } from './labelled-row.ts';
 import { parametersFit, standardizationFits } from './model-checks.ts';
 import {
+  accuracy,
   averagePrecision,
   baseRateLogLoss,
+  bestF1,
   brierLoss,
   expectedCalibrationError,
   largestLogLoss,
   lift,
   logLoss,
+  majorityAccuracy,
   rocAuc,
   type ScoreTable,
 } from './score-metrics.ts';
@@ -143,7 +146,7 @@ function binOf(score: number, bins: number): number {
 
 /** The score in the middle of each cell stands for all in it. Noise can push counts below zero, which they never are. */
 function tableOf({ config: { bins }, positives, negatives }: EvaluationState): ScoreTable {
-  const middle = (bin: number) => sigmoid((2 * outermostLogit * (bin + 0.5)) / bins - outermostLogit);
+  const middle = (bin: number) => scoreAt(bin + 0.5, bins);
   return {
     scores: Float64Array.from(positives, (_, bin) => middle(bin)),
     positives: Float64Array.from(positives, (count) => Math.max(0, count)),
@@ -151,10 +154,16 @@ function tableOf({ config: { bins }, positives, negatives }: EvaluationState): S
   };
 }
 
+/** The score so many cells above the lowest one's lower edge. */
+function scoreAt(cells: number, bins: number): number {
+  return sigmoid((2 * outermostLogit * cells) / bins - outermostLogit);
+}
+
 /** Figures that cannot be known yet, such as an AUC without positives, are left out. */
 function summarize(state: EvaluationState): Summary {
   const table = tableOf(state);
   const [rows, positives, scores, logLosses, brierLosses] = state.totals as [number, number, number, number, number];
+  const { f1, lowestGroup } = bestF1(table);
   const figures = {
     round: state.round,
     devices: state.devices,
@@ -169,6 +178,11 @@ function summarize(state: EvaluationState): Summary {
     calibration: scores / positives,
     expectedCalibrationError: expectedCalibrationError(table),
     liftTopTenth: lift(table, 0.1),
+    f1,
+    // What the lowest cell still holds is taken too, so the cutoff is its lower edge.
+    f1Cutoff: f1 > 0 ? scoreAt(lowestGroup, state.config.bins) : Number.NaN,
+    accuracy: accuracy(table),
+    majorityAccuracy: majorityAccuracy(positives / rows),
   };
   return Object.fromEntries(Object.entries(figures).filter(([, value]) => Number.isFinite(value)));
 }

@@ -27,14 +27,17 @@ export {
 } from './moments.ts';
 export { builtIn, type Registry, registryOf } from './registry.ts';
 export {
+  accuracy,
   averagePrecision,
   baseRate,
   baseRateLogLoss,
+  bestF1,
   brierLoss,
   calibrationInTheLarge,
   expectedCalibrationError,
   lift,
   logLoss,
+  majorityAccuracy,
   meanLoss,
   positivesOf,
   rocAuc,

@@ -1,14 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  accuracy,
   averagePrecision,
   baseRate,
   baseRateLogLoss,
+  bestF1,
   brierLoss,
   calibrationInTheLarge,
   expectedCalibrationError,
   lift,
   logLoss,
+  majorityAccuracy,
   meanLoss,
   rocAuc,
   rowsOf,
@@ -57,6 +60,39 @@ describe('the area under the ROC curve', () => {
 
 it('average precision steps down the ranking: (1 + 2/3) / 2 on the textbook example', () => {
   expect(averagePrecision(table)).toBeCloseTo((1 + 2 / 3) / 2, 12);
+});
+
+describe('a cutoff', () => {
+  const rows = fc.array(fc.record({ score: fc.integer({ min: 0, max: 9 }), label: fc.integer({ min: 0, max: 1 }) }), {
+    minLength: 1,
+    maxLength: 40,
+  });
+
+  it('is best for F1 where trying every score finds no better', () => {
+    fc.assert(
+      fc.property(rows, (rows) => {
+        const positives = rows.filter(({ label }) => label === 1).length;
+        fc.pre(positives > 0);
+        const f1At = (cutoff: number) => {
+          const taken = rows.filter(({ score }) => score >= cutoff);
+          return (2 * taken.filter(({ label }) => label === 1).length) / (positives + taken.length);
+        };
+        const exact = tableOfRows(
+          rows.map(({ score }) => score),
+          rows.map(({ label }) => label),
+        );
+        const { f1, lowestGroup } = bestF1(exact);
+        expect(f1).toBeCloseTo(Math.max(...rows.map(({ score }) => f1At(score))), 12);
+        expect(f1At(exact.scores[lowestGroup]!)).toBeCloseTo(f1, 12);
+      }),
+    );
+    expect(bestF1(tableOfRows([0.1], [0])).f1).toBeNaN();
+  });
+
+  it('has an accuracy, and the majority one to compare it with', () => {
+    expect([accuracy(table), accuracy(table, 0.35), accuracy(table, 0.9)]).toEqual([0.75, 0.75, 0.5]);
+    expect([majorityAccuracy(0.1), majorityAccuracy(0.8)]).toEqual([0.9, 0.8]);
+  });
 });
 
 it('equal scores give the base rate: no ranking, no lift', () => {

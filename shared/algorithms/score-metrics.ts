@@ -76,6 +76,34 @@ export function lift(table: ScoreTable, share: number): number {
   return hits / room / baseRate(table);
 }
 
+/** The best F1 that any cutoff gives, and the lowest group that this cutoff still takes for positive. NaN without positives. */
+export function bestF1({ positives, negatives }: ScoreTable): { readonly f1: number; readonly lowestGroup: number } {
+  const total = sum(positives);
+  let [hits, taken] = [0, 0];
+  let best = { f1: total > 0 ? 0 : Number.NaN, lowestGroup: positives.length - 1 };
+  for (let i = positives.length - 1; i >= 0; i--) {
+    hits += positives[i]!;
+    taken += positives[i]! + negatives[i]!;
+    const f1 = (2 * hits) / (total + taken);
+    if (f1 > best.f1) best = { f1, lowestGroup: i };
+  }
+  return best;
+}
+
+/** Share of rows that are on their side of a cutoff: positives at or above it. NaN without rows. */
+export function accuracy(table: ScoreTable, cutoff = 0.5): number {
+  const right = table.scores.reduce(
+    (count, score, i) => count + (score >= cutoff ? table.positives[i]! : table.negatives[i]!),
+    0,
+  );
+  return right / rowsOf(table);
+}
+
+/** Accuracy of always saying what is more frequent: belongs beside every accuracy. */
+export function majorityAccuracy(rate: number): number {
+  return Math.max(rate, 1 - rate);
+}
+
 /** Mean score over the base rate: 1 for a model that predicts as many positives as there are. */
 export function calibrationInTheLarge(table: ScoreTable): number {
   const predicted = table.scores.reduce((total, score, i) => total + score * rowsAt(table, i), 0);
