@@ -27,6 +27,16 @@ export {
 } from './moments.ts';
 export { builtIn, type Registry, registryOf } from './registry.ts';
 export {
+  judgeRelease,
+  type ReleaseCase,
+  type ReleaseFigures,
+  type ReleaseLimits,
+  type ReleaseObjection,
+  type ReleaseRule,
+  type ReleaseVerdict,
+  usualReleaseLimits,
+} from './release-gate.ts';
+export {
   accuracy,
   averagePrecision,
   baseRate,
