@@ -15,9 +15,15 @@ export { type EvaluationBroadcast, type EvaluationConfig, type EvaluationState, 
 export { exactClipNorm } from './exact-counts.ts';
 export { type FedAvgBroadcast, type FedAvgConfig, type FedAvgState, fedAvg } from './fed-avg.ts';
 export { floatVector } from './float-vector.ts';
+export {
+  gridCountsOf,
+  type HistogramBroadcast,
+  type HistogramConfig,
+  type HistogramState,
+  histogram,
+} from './histogram.ts';
 export { batchOf, type LabelledRow, sampleRows } from './labelled-row.ts';
 export {
-  type FeatureBounds,
   type FeatureRow,
   type MomentsBroadcast,
   type MomentsConfig,
@@ -25,6 +31,7 @@ export {
   moments,
   standardizationOfMoments,
 } from './moments.ts';
+export { type QuantilesConfig, type QuantilesState, quantiles } from './quantiles.ts';
 export { builtIn, type Registry, registryOf } from './registry.ts';
 export {
   judgeRelease,

@@ -2,30 +2,14 @@
 
 import * as z from 'zod/mini';
 import { invariant } from '../errors.ts';
+import { type FeatureBounds, featureBounds } from '../features/feature-bounds.ts';
 import { type Standardization, standardizationOf } from '../models/standardize.ts';
 import { defineAlgorithm } from './algorithm.ts';
 import { exactClipNorm } from './exact-counts.ts';
 import { hasFiniteFeatures, type LabelledRow, sampleRows } from './labelled-row.ts';
 
-const bound = z.number();
-
-/** What a feature may be: declared with the schema, never learned, since a minimum or maximum is one person's. */
-const bounds = z
-  .strictObject({
-    lower: z.array(bound).check(z.minLength(1), z.maxLength(65_536)),
-    upper: z.array(bound).check(z.minLength(1), z.maxLength(65_536)),
-  })
-  .check(
-    z.refine(({ lower, upper }) => lower.length === upper.length, 'one lower and one upper bound per feature'),
-    z.refine(
-      ({ lower, upper }) => lower.every((value, i) => value < upper[i]!),
-      'a lower bound is not below its upper',
-    ),
-  );
-export type FeatureBounds = z.infer<typeof bounds>;
-
 const config = z.strictObject({
-  bounds,
+  bounds: featureBounds,
   /** Rows that one device may add; of more, it adds a random choice. */
   maxRows: z._default(z.int().check(z.positive(), z.maximum(65_536)), 50),
   rounds: z._default(z.int().check(z.positive()), 1),

@@ -6,7 +6,7 @@ import { fedAvg } from './fed-avg.ts';
 import { builtIn, registryOf } from './registry.ts';
 
 it('every built-in algorithm is found under the name that plans use', () => {
-  expect([...builtIn.keys()]).toEqual(['moments/1', 'fed-avg/1', 'evaluation/1']);
+  expect([...builtIn.keys()]).toEqual(['moments/1', 'fed-avg/1', 'evaluation/1', 'histogram/1', 'quantiles/1']);
   for (const [name, algorithm] of builtIn) expect(algorithm.name).toBe(name);
 });
 
@@ -31,6 +31,8 @@ const configs: Record<string, unknown> = {
     rounds: 1,
   },
   'evaluation/1': { spec, parameters: 'AAAAAAAAAAAAAAAA' },
+  'histogram/1': { grid: { bounds: { lower: [0, 0], upper: [1, 1] } } },
+  'quantiles/1': { grid: { bounds: { lower: [0, 0], upper: [1, 1] } } },
 };
 
 it('a shell runs every algorithm without knowing its types, with JSON between all its parts', async () => {
@@ -42,7 +44,13 @@ it('only what is a mean can be merged robustly: counts can but be added up', () 
     const state = algorithm.init(algorithm.config.parse(configs[name]), seededRandom(0));
     return [name, canMerge(algorithm.layout(algorithm.publish(state)), { rule: 'median' })];
   });
-  expect(Object.fromEntries(isMean)).toEqual({ 'moments/1': false, 'fed-avg/1': true, 'evaluation/1': false });
+  expect(Object.fromEntries(isMean)).toEqual({
+    'moments/1': false,
+    'fed-avg/1': true,
+    'evaluation/1': false,
+    'histogram/1': false,
+    'quantiles/1': false,
+  });
 });
 
 const tools: ClientTools = {

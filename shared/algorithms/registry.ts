@@ -4,7 +4,9 @@ import { invariant } from '../errors.ts';
 import type { AnyAlgorithm } from './algorithm.ts';
 import { evaluation } from './evaluation.ts';
 import { fedAvg } from './fed-avg.ts';
+import { histogram } from './histogram.ts';
 import { moments } from './moments.ts';
+import { quantiles } from './quantiles.ts';
 
 export type Registry = ReadonlyMap<string, AnyAlgorithm>;
 
@@ -16,4 +18,4 @@ export function registryOf(...algorithms: readonly AnyAlgorithm[]): Registry {
 }
 
 /** What every device and coordinator has; an app adds its own: `registryOf(...builtIn.values(), mine)`. */
-export const builtIn: Registry = registryOf(moments, fedAvg, evaluation);
+export const builtIn: Registry = registryOf(moments, fedAvg, evaluation, histogram, quantiles);

@@ -8,11 +8,24 @@ export {
   type StandardEventName,
   standardEvents,
 } from './events.ts';
+export { type FeatureBounds, featureBounds } from './feature-bounds.ts';
+export {
+  cellOf,
+  cellStart,
+  countRows,
+  countsLength,
+  type FeatureGrid,
+  featureGrid,
+  gridOf,
+  isMissing,
+} from './feature-grid.ts';
 export { canonicalEvent, ga4Events } from './ga4.ts';
+export { binEdgesOf, cellShares, type GridCounts, mediansOf, quantileOf, rowCount } from './grid-counts.ts';
+export { imputeFromNeighbours, imputeMedians, type NeighbourOptions } from './imputation.ts';
 export { type LabelName, labelAt, labels } from './labels.ts';
 export { parseEvent } from './parse.ts';
 export { PurchaseHistory, type Totals } from './purchase-history.ts';
-export { encodedBounds, encodeFeatures, type Feature, type FeatureSchema } from './schema.ts';
+export { encodedBounds, encodeFeatures, type Feature, type FeatureSchema, missingValues } from './schema.ts';
 export {
   type ExampleQuery,
   exampleQuery,

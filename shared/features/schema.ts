@@ -23,6 +23,11 @@ export function encodedBounds(feature: Feature): { readonly lo: number; readonly
   return { lo: scaled(feature, feature.lo), hi: scaled(feature, feature.hi) };
 }
 
+/** Per feature the encoded value that stands for "cannot be known yet"; null where every value is known. */
+export function missingValues(schema: FeatureSchema): (number | null)[] {
+  return schema.features.map((feature) => (feature.missing === undefined ? null : scaled(feature, feature.missing)));
+}
+
 /**
  * Raw values to the vector a model reads, in the schema's order.
  *

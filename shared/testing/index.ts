@@ -1,5 +1,6 @@
 /** What the laboratory and every test run on: virtual time, seeded randomness, a network in memory. */
 
+export { type AlgorithmRoundOptions, algorithmRound } from './algorithm-round.ts';
 export { type LinkFaults, perfectLink } from './link-faults.ts';
 export { type LoopbackNetwork, type LoopbackOptions, loopbackNetwork } from './loopback-network.ts';
 export type { LoopbackServer, ServerLink, ServerSession } from './loopback-server.ts';
