@@ -1,7 +1,14 @@
 /** Every figure that `lab reproduce` knows how to reach. */
 
 import { onlineRetailDp } from './online-retail-dp.ts';
+import { fedAdam } from './purchase-fed-adam.ts';
 import type { Scenario } from './scenario.ts';
 
-export type { Scenario, ScenarioReport, ScenarioSetting } from './scenario.ts';
-export const scenarios: readonly Scenario[] = [onlineRetailDp];
+export type { PurchaseScenario, Scenario, ScenarioReport, ScenarioSetting } from './scenario.ts';
+export const scenarios: readonly Scenario[] = [
+  onlineRetailDp,
+  fedAdam({ dataset: 'online-retail', label: 'purchase-7d', leastAuc: 0.73 }),
+  fedAdam({ dataset: 'online-retail', label: 'purchase-30d', leastAuc: 0.73 }),
+  fedAdam({ dataset: 'cdnow', label: 'purchase-7d', leastAuc: 0.84 }),
+  fedAdam({ dataset: 'cdnow', label: 'purchase-30d', leastAuc: 0.843 }),
+];

@@ -3,7 +3,10 @@
 import type { Dataset, DatasetName } from '../datasets/dataset.ts';
 import type { Progress } from '../report/progress.ts';
 
-export type Scenario = {
+export type Scenario = PurchaseScenario;
+
+/** About people and what they bought. */
+export type PurchaseScenario = {
   /** As `--only` knows it. */
   readonly name: string;
   readonly dataset: Exclude<DatasetName, 'synthetic'>;

@@ -1,0 +1,120 @@
+/**
+ * Purchases predicted by logistic regression that many devices train together: moments of all of them first, then rounds of
+ * federated averaging under the server's Adam, all through exact sums without noise.
+ */
+
+import { fedAvg, moments, rocAuc, standardizationOfMoments, tableOfRows } from '@chorale/shared/algorithms';
+import { encodedBounds, type LabelName, transactions1 } from '@chorale/shared/features';
+import { predict, type Standardization, standardize } from '@chorale/shared/models';
+import { seededRandom } from '@chorale/shared/testing';
+import {
+  baseRateOf,
+  centralScores,
+  centralStandardization,
+  localOnlyScores,
+  logisticSpec,
+} from '../baselines/index.ts';
+import type { Dataset } from '../datasets/dataset.ts';
+import { runFast } from '../fast.ts';
+import { bootstrapInterval } from '../metrics/bootstrap.ts';
+import type { Progress } from '../report/progress.ts';
+import { linearTrainer } from './linear-trainer.ts';
+import { medianBy } from './median.ts';
+import { type People, peopleOf, width } from './purchase-people.ts';
+import type { PurchaseScenario, ScenarioReport } from './scenario.ts';
+
+/** Step sizes and rounds are those of a prototype, which chose them in sight of the test weeks. */
+const setting = {
+  cohort: 200,
+  rounds: 300,
+  clientLearningRate: 0.5,
+  serverLearningRate: 0.02,
+  /** Far above what an update of one epoch is long: nobody is clipped. */
+  clipNorm: 8,
+} as const;
+
+/** Devices in one cohort of the asking for moments, as many as a cohort may have. */
+const momentsCohort = 1000;
+
+export function fedAdam(of: Pick<PurchaseScenario, 'dataset' | 'leastAuc'> & { label: LabelName }): PurchaseScenario {
+  const { dataset, label, leastAuc } = of;
+  return {
+    name: label === 'purchase-7d' ? 'fed-adam' : 'fed-adam-30d',
+    title: `purchases within ${daysOf[label]} days, logistic regression by FedAdam`,
+    ...{ dataset, leastAuc, seeds: 3 },
+    run: ({ dataset, seeds, progress }) => run(dataset, label, seeds, progress),
+  };
+}
+
+const daysOf: Readonly<Record<LabelName, number>> = { 'purchase-7d': 7, 'purchase-30d': 30 };
+
+async function run(dataset: Dataset, label: LabelName, seeds: number, progress: Progress): Promise<ScenarioReport> {
+  const people = peopleOf(dataset, label);
+  progress.begin('training', seeds * setting.rounds);
+  const runs: { seed: number; scores: Float32Array; auc: number }[] = [];
+  for (let seed = 1; seed <= seeds; seed++) {
+    const onRound = (round: number) => progress.advance((seed - 1) * setting.rounds + round, `seed ${seed}`);
+    const scores = await trainedScores(people, seed, onRound);
+    runs.push({ seed, scores, auc: aucOf(scores, people.test.labels) });
+  }
+  progress.end();
+  const { scores, auc } = medianBy(runs, (one) => one.auc);
+  const { train, test } = people;
+  const local = localOnlyScores(train, test, width, centralStandardization(train, width));
+  const baseRate = baseRateOf(test);
+  return {
+    name: `${dataset.name} ${label} fed-adam`,
+    ...{ auc, rounds: setting.rounds, epsilon: null, seeds },
+    /** Of the median run, by drawing customers again. */
+    interval95: bootstrapInterval({ ...test, scores }, aucOf, { random: seededRandom('interval') }),
+    aucCentral: aucOf(centralScores(train, test, width), test.labels),
+    aucLocalOnly: aucOf(local, test.labels),
+    majorityAccuracy: Math.max(baseRate, 1 - baseRate),
+    devices: people.devices.length,
+    cohort: setting.cohort,
+    perSeed: runs.map(({ seed, auc }) => ({ seed, auc })),
+  };
+}
+
+async function trainedScores(people: People, seed: number, onRound: (round: number) => void): Promise<Float32Array> {
+  const standardization = await askedStandardization(people, seed);
+  const spec = logisticSpec(width);
+  const config = {
+    spec,
+    standardization,
+    server: { optimizer: 'adam', learningRate: setting.serverLearningRate },
+    // All rows of a device in one batch, once: more steps lead one person's model away from everybody's.
+    client: { epochs: 1, batchSize: 64, learningRate: setting.clientLearningRate },
+    ...{ clipNorm: setting.clipNorm, weighting: 'rows', rounds: setting.rounds },
+  };
+  const { devices } = people;
+  const training = { algorithm: fedAvg, config, devices, trainer: linearTrainer, seed, cohort: setting.cohort };
+  let parameters = new Float32Array(0);
+  for await (const { round, state } of runFast(training)) {
+    parameters = state.parameters;
+    onRound(round + 1);
+  }
+  return predict(spec, parameters, standardize(people.test.features, standardization));
+}
+
+/** One round of moments of all devices, in as few cohorts as hold them. */
+async function askedStandardization({ devices }: People, seed: number): Promise<Standardization> {
+  const bounds = transactions1.features.map(encodedBounds);
+  const config = { bounds: { lower: bounds.map(({ lo }) => lo), upper: bounds.map(({ hi }) => hi) }, maxRows: 52 };
+  const cohortCount = Math.ceil(devices.length / momentsCohort);
+  const asking = {
+    algorithm: moments,
+    config,
+    devices,
+    trainer: linearTrainer,
+    seed,
+    cohort: momentsCohort,
+    cohortCount,
+  };
+  for await (const { state } of runFast(asking)) return standardizationOfMoments(state);
+  throw new Error('moments take a round');
+}
+
+function aucOf(scores: Float32Array, labels: Float32Array): number {
+  return rocAuc(tableOfRows(scores, labels));
+}
