@@ -2,13 +2,15 @@
 
 import { onlineRetailDp } from './online-retail-dp.ts';
 import { fedAdam } from './purchase-fed-adam.ts';
-import type { Scenario } from './scenario.ts';
+import { purchaseScenario, type Scenario } from './scenario.ts';
 
-export type { PurchaseScenario, Scenario, ScenarioReport, ScenarioSetting } from './scenario.ts';
+export { type Claim, missOf, type PurchaseScenario, type Scenario, type ScenarioReport, wordsOf } from './scenario.ts';
 export const scenarios: readonly Scenario[] = [
-  onlineRetailDp,
-  fedAdam({ dataset: 'online-retail', label: 'purchase-7d', leastAuc: 0.73 }),
-  fedAdam({ dataset: 'online-retail', label: 'purchase-30d', leastAuc: 0.73 }),
-  fedAdam({ dataset: 'cdnow', label: 'purchase-7d', leastAuc: 0.84 }),
-  fedAdam({ dataset: 'cdnow', label: 'purchase-30d', leastAuc: 0.843 }),
+  ...[
+    onlineRetailDp,
+    fedAdam({ dataset: 'online-retail', label: 'purchase-7d', leastAuc: 0.73 }),
+    fedAdam({ dataset: 'online-retail', label: 'purchase-30d', leastAuc: 0.73 }),
+    fedAdam({ dataset: 'cdnow', label: 'purchase-7d', leastAuc: 0.84 }),
+    fedAdam({ dataset: 'cdnow', label: 'purchase-30d', leastAuc: 0.843 }),
+  ].map(purchaseScenario),
 ];

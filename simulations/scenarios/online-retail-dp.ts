@@ -20,7 +20,7 @@ import {
   type TrainedPropensity,
   trainPropensity,
 } from './private-propensity.ts';
-import type { Scenario } from './scenario.ts';
+import type { PurchaseScenario } from './scenario.ts';
 
 /** Step sizes, clip norms, rounds and how participations are divided were chosen in sight of the test weeks: that is not in ε. */
 export const setting: PrivatePropensity = {
@@ -37,7 +37,7 @@ export const setting: PrivatePropensity = {
   clipNorm: 0.5,
 };
 
-export const onlineRetailDp: Scenario = {
+export const onlineRetailDp: PurchaseScenario = {
   name: 'dp',
   dataset: 'online-retail',
   title: 'purchases within 7 days, logistic regression at ε = 1',

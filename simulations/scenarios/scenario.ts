@@ -1,42 +1,90 @@
 /** The shape of a published figure that the laboratory reaches again: one scenario, one file. */
 
+import { ChoraleError } from '@chorale/shared';
 import type { Dataset, DatasetName } from '../datasets/dataset.ts';
+import { locateDataset } from '../datasets/locate.ts';
 import type { Progress } from '../report/progress.ts';
 
-export type Scenario = PurchaseScenario;
-
-/** About people and what they bought. */
-export type PurchaseScenario = {
+export type Scenario = {
   /** As `--only` knows it. */
   readonly name: string;
-  readonly dataset: Exclude<DatasetName, 'synthetic'>;
+  /** Whose figure it is, as `lab reproduce` knows it. */
+  readonly dataset: string;
   /** For people: what is reached, in one line. */
   readonly title: string;
-  /** The claim: the median over the seeds is at least this. */
-  readonly leastAuc: number;
+  readonly claim: Claim;
   /** Over how many seeds the claim is made. */
   readonly seeds: number;
+  /** Takes hours: runs where it is named or long figures are asked for. */
+  readonly isLong?: true;
+  /** @throws ChoraleError `not-found` where the data is not: figures about real people are not reached on invented ones */
+  prepare(place: DataPlace): Promise<Prepared>;
+};
+
+/** What the median over the seeds upholds; every seed's own value is in `perSeed`. */
+export type Claim = { readonly figure: string } & ({ readonly atLeast: number } | { readonly atMost: number });
+
+export type DataPlace = { readonly directory: string | undefined };
+
+export type Prepared = {
+  /** Where the data came from, in words for people. */
+  readonly origin: string;
   run(setting: ScenarioSetting): Promise<ScenarioReport>;
 };
 
 export type ScenarioSetting = {
-  readonly dataset: Dataset;
   /** 1 to this many. */
   readonly seeds: number;
   readonly progress: Progress;
 };
 
-/** What `--json` prints. */
+/** What `--json` prints: the figure of the claim is the median over the seeds. */
 export type ScenarioReport = {
   readonly name: string;
-  /** Median over the seeds. */
-  readonly auc: number;
   /** Rounds that trained the model. */
   readonly rounds: number;
   /** Null without noise. */
   readonly epsilon: number | null;
   readonly seeds: number;
   /** Misses included. */
-  readonly perSeed: readonly { readonly seed: number; readonly auc: number }[];
+  readonly perSeed: readonly SeedFigures[];
   readonly [figure: string]: unknown;
 };
+
+export type SeedFigures = { readonly seed: number; readonly [figure: string]: unknown };
+
+/** About people and what they bought: a claim about AUC. */
+export type PurchaseScenario = {
+  readonly name: string;
+  readonly dataset: Exclude<DatasetName, 'synthetic'>;
+  readonly title: string;
+  /** The claim: the median over the seeds is at least this. */
+  readonly leastAuc: number;
+  readonly seeds: number;
+  run(setting: ScenarioSetting & { readonly dataset: Dataset }): Promise<ScenarioReport>;
+};
+
+export function purchaseScenario({ run, leastAuc, ...about }: PurchaseScenario): Scenario {
+  return {
+    ...about,
+    claim: { figure: 'auc', atLeast: leastAuc },
+    async prepare({ directory }) {
+      const dataset = await locateDataset(about.dataset, { directory });
+      if (dataset.name !== about.dataset)
+        throw new ChoraleError('not-found', `nothing to reproduce: ${dataset.origin}`);
+      const origin = `${dataset.origin}: ${dataset.customers.length} customers`;
+      return { origin, run: (setting) => run({ ...setting, dataset }) };
+    },
+  };
+}
+
+/** @returns in words, by what the report misses the claim; undefined where it upholds it */
+export function missOf(claim: Claim, report: ScenarioReport): string | undefined {
+  const value = report[claim.figure];
+  const isUpheld = typeof value === 'number' && ('atLeast' in claim ? value >= claim.atLeast : value <= claim.atMost);
+  return isUpheld ? undefined : `${report.name}: ${claim.figure} ${value} misses the claim of ${wordsOf(claim)}`;
+}
+
+export function wordsOf(claim: Claim): string {
+  return 'atLeast' in claim ? `at least ${claim.atLeast}` : `at most ${claim.atMost}`;
+}
