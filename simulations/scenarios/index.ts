@@ -1,5 +1,6 @@
 /** Every figure that `lab reproduce` knows how to reach. */
 
+import { mnistRounds } from './mnist-rounds.ts';
 import { onlineRetailDp } from './online-retail-dp.ts';
 import { fedAdam } from './purchase-fed-adam.ts';
 import { purchaseScenario, type Scenario } from './scenario.ts';
@@ -13,4 +14,6 @@ export const scenarios: readonly Scenario[] = [
     fedAdam({ dataset: 'cdnow', label: 'purchase-7d', leastAuc: 0.84 }),
     fedAdam({ dataset: 'cdnow', label: 'purchase-30d', leastAuc: 0.843 }),
   ].map(purchaseScenario),
+  mnistRounds('iid'),
+  mnistRounds('non-iid'),
 ];
