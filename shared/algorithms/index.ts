@@ -2,6 +2,12 @@
 
 export type { AdaptiveClip } from './adaptive-clip.ts';
 export {
+  type AdditiveBoostingBroadcast,
+  type AdditiveBoostingConfig,
+  type AdditiveBoostingState,
+  additiveBoosting,
+} from './additive-boosting.ts';
+export {
   type AnyAlgorithm,
   type ClientTools,
   defineAlgorithm,

@@ -6,7 +6,14 @@ import { fedAvg } from './fed-avg.ts';
 import { builtIn, registryOf } from './registry.ts';
 
 it('every built-in algorithm is found under the name that plans use', () => {
-  expect([...builtIn.keys()]).toEqual(['moments/1', 'fed-avg/1', 'evaluation/1', 'histogram/1', 'quantiles/1']);
+  expect([...builtIn.keys()]).toEqual([
+    'moments/1',
+    'fed-avg/1',
+    'evaluation/1',
+    'histogram/1',
+    'quantiles/1',
+    'additive-boosting/1',
+  ]);
   for (const [name, algorithm] of builtIn) expect(algorithm.name).toBe(name);
 });
 
@@ -33,6 +40,7 @@ const configs: Record<string, unknown> = {
   'evaluation/1': { spec, parameters: 'AAAAAAAAAAAAAAAA' },
   'histogram/1': { grid: { bounds: { lower: [0, 0], upper: [1, 1] } } },
   'quantiles/1': { grid: { bounds: { lower: [0, 0], upper: [1, 1] } } },
+  'additive-boosting/1': { edges: [[0.5], [0.25, 0.75]], rounds: 1 },
 };
 
 it('a shell runs every algorithm without knowing its types, with JSON between all its parts', async () => {
@@ -50,6 +58,7 @@ it('only what is a mean can be merged robustly: counts can but be added up', () 
     'evaluation/1': false,
     'histogram/1': false,
     'quantiles/1': false,
+    'additive-boosting/1': false,
   });
 });
 

@@ -1,6 +1,7 @@
 /** The algorithms that a device or a coordinator has: a value that is passed along, never a global. */
 
 import { invariant } from '../errors.ts';
+import { additiveBoosting } from './additive-boosting.ts';
 import type { AnyAlgorithm } from './algorithm.ts';
 import { evaluation } from './evaluation.ts';
 import { fedAvg } from './fed-avg.ts';
@@ -18,4 +19,4 @@ export function registryOf(...algorithms: readonly AnyAlgorithm[]): Registry {
 }
 
 /** What every device and coordinator has; an app adds its own: `registryOf(...builtIn.values(), mine)`. */
-export const builtIn: Registry = registryOf(moments, fedAvg, evaluation, histogram, quantiles);
+export const builtIn: Registry = registryOf(moments, fedAvg, evaluation, histogram, quantiles, additiveBoosting);

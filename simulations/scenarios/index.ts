@@ -2,6 +2,7 @@
 
 import { mnistRounds } from './mnist-rounds.ts';
 import { onlineRetailDp } from './online-retail-dp.ts';
+import { additive } from './purchase-additive.ts';
 import { fedAdam } from './purchase-fed-adam.ts';
 import { purchaseScenario, type Scenario } from './scenario.ts';
 
@@ -13,6 +14,14 @@ export const scenarios: readonly Scenario[] = [
     fedAdam({ dataset: 'online-retail', label: 'purchase-30d', leastAuc: 0.73 }),
     fedAdam({ dataset: 'cdnow', label: 'purchase-7d', leastAuc: 0.84 }),
     fedAdam({ dataset: 'cdnow', label: 'purchase-30d', leastAuc: 0.843 }),
+    additive({
+      ...{ dataset: 'online-retail', label: 'purchase-7d', leastAuc: 0.735 },
+      setting: { devices: 2000, rounds: 15 },
+    }),
+    additive({
+      ...{ dataset: 'cdnow', label: 'purchase-30d', leastAuc: 0.843 },
+      setting: { devices: 4000, rounds: 30 },
+    }),
   ].map(purchaseScenario),
   mnistRounds('iid'),
   mnistRounds('non-iid'),
