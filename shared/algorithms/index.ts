@@ -69,3 +69,9 @@ export {
   tableOfRows,
 } from './score-metrics.ts';
 export type { ServerOptimizer } from './server-optimizer.ts';
+export {
+  type TreeBoostingBroadcast,
+  type TreeBoostingConfig,
+  type TreeBoostingState,
+  treeBoosting,
+} from './tree-boosting.ts';

@@ -13,6 +13,7 @@ it('every built-in algorithm is found under the name that plans use', () => {
     'histogram/1',
     'quantiles/1',
     'additive-boosting/1',
+    'tree-boosting/1',
   ]);
   for (const [name, algorithm] of builtIn) expect(algorithm.name).toBe(name);
 });
@@ -41,6 +42,7 @@ const configs: Record<string, unknown> = {
   'histogram/1': { grid: { bounds: { lower: [0, 0], upper: [1, 1] } } },
   'quantiles/1': { grid: { bounds: { lower: [0, 0], upper: [1, 1] } } },
   'additive-boosting/1': { edges: [[0.5], [0.25, 0.75]], rounds: 1 },
+  'tree-boosting/1': { edges: [[0.5], [0.25, 0.75]], trees: 1, depth: 1 },
 };
 
 it('a shell runs every algorithm without knowing its types, with JSON between all its parts', async () => {
@@ -59,6 +61,7 @@ it('only what is a mean can be merged robustly: counts can but be added up', () 
     'histogram/1': false,
     'quantiles/1': false,
     'additive-boosting/1': false,
+    'tree-boosting/1': false,
   });
 });
 

@@ -8,6 +8,7 @@ import { fedAvg } from './fed-avg.ts';
 import { histogram } from './histogram.ts';
 import { moments } from './moments.ts';
 import { quantiles } from './quantiles.ts';
+import { treeBoosting } from './tree-boosting.ts';
 
 export type Registry = ReadonlyMap<string, AnyAlgorithm>;
 
@@ -19,4 +20,12 @@ export function registryOf(...algorithms: readonly AnyAlgorithm[]): Registry {
 }
 
 /** What every device and coordinator has; an app adds its own: `registryOf(...builtIn.values(), mine)`. */
-export const builtIn: Registry = registryOf(moments, fedAvg, evaluation, histogram, quantiles, additiveBoosting);
+export const builtIn: Registry = registryOf(
+  moments,
+  fedAvg,
+  evaluation,
+  histogram,
+  quantiles,
+  additiveBoosting,
+  treeBoosting,
+);

@@ -1,8 +1,8 @@
 /** Every figure that `lab reproduce` knows how to reach. */
 
 import { mnistRounds } from './mnist-rounds.ts';
-import { onlineRetailDp } from './online-retail-dp.ts';
 import { additive } from './purchase-additive.ts';
+import { cdnowDp, onlineRetailDp } from './purchase-dp.ts';
 import { fedAdam } from './purchase-fed-adam.ts';
 import { purchaseScenario, type Scenario } from './scenario.ts';
 
@@ -10,6 +10,7 @@ export { type Claim, missOf, type PurchaseScenario, type Scenario, type Scenario
 export const scenarios: readonly Scenario[] = [
   ...[
     onlineRetailDp,
+    cdnowDp,
     fedAdam({ dataset: 'online-retail', label: 'purchase-7d', leastAuc: 0.73 }),
     fedAdam({ dataset: 'online-retail', label: 'purchase-30d', leastAuc: 0.73 }),
     fedAdam({ dataset: 'cdnow', label: 'purchase-7d', leastAuc: 0.84 }),

@@ -6,8 +6,8 @@ import { seededRandom } from '@chorale/shared/testing';
 import { describe, expect, it } from 'vitest';
 import { logisticSpec } from '../baselines/index.ts';
 import { reportScores } from '../metrics/score-report.ts';
-import { setting as onlineRetail } from './online-retail-dp.ts';
 import { honestSurvivorsOf, multiplierOf, type PrivatePropensity, trainPropensity } from './private-propensity.ts';
+import { setting as onlineRetail } from './purchase-dp.ts';
 
 const seed = 'private propensity 1';
 const random = seededRandom(seed);
