@@ -234,10 +234,12 @@ async function sumOf<Example>(cohort: readonly number[], asked: Asked<Example>):
   return sum;
 }
 
+const neverAborted = new AbortController().signal;
+
 /** The path that a real device walks from its rows to the words that it would mask. */
 function encoderOf<Example>(device: number, asked: Asked<Example>): Forgery<Example>['encode'] {
   const { algorithm, broadcast, encoding, round, roundSeed, trainer } = asked;
-  const { signal = new AbortController().signal } = asked;
+  const { signal = neverAborted } = asked;
   // The path knows algorithms without their types, as it does on a device.
   const question = { algorithm, broadcast, encoding, examples: { source: 'laboratory' } } as Question;
   return async (rows, noiseVariance = asked.noiseVariance) => {

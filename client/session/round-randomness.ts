@@ -17,8 +17,8 @@ export type RoundRandomness = {
 /** @param seed 32 secret bytes, drawn anew for every round */
 export function roundRandomness(seed: Bytes): RoundRandomness {
   return {
-    training: randomOf(keyOf(seed, 'training')),
-    encoding: randomOf(keyOf(seed, 'encoding')),
+    training: randomOf(() => keyOf(seed, 'training')),
+    encoding: randomOf(() => keyOf(seed, 'encoding')),
     aggregation: keyOf(seed, 'aggregation'),
   };
 }
@@ -27,13 +27,15 @@ function keyOf(seed: Bytes, label: string): Bytes {
   return hkdf(seed, bytes(0), tag(`chorale/round/${label}/v1`), 32);
 }
 
-/** Every draw has a keystream of its own, named by how many draws came before it. */
-function randomOf(key: Bytes): () => Random {
+/** Every draw has a keystream of its own, named by how many draws came before it. Many rounds draw nothing at all. */
+function randomOf(keyOnce: () => Bytes): () => Random {
   const label = tag('chorale/draw/v1');
+  let key: Bytes | undefined;
   return () => {
     let draws = 0;
     return {
       bytes(length) {
+        key ??= keyOnce();
         const seed = hkdf(key, bytes(0), concat(label, u32(draws++)), 28);
         return wordsToBytes(portableKeystream(seed, Math.ceil(length / 4))).slice(0, length);
       },

@@ -75,3 +75,4 @@ export {
   type TreeBoostingState,
   treeBoosting,
 } from './tree-boosting.ts';
+export { bestSplit, leafValue, type NodeSums, type Split, type SplitRules } from './tree-split.ts';

@@ -211,3 +211,18 @@ describe('forbidden', () => {
     expect(forged.length + raw.length).toBe(42);
   });
 });
+
+it('whole steps come through as they are, and no randomness is spent on them', () => {
+  const encoding = chooseEncoding([{ name: 'counts', length: 4, clipNorm: 64 }], {
+    mechanism: 'none',
+    maxDevices: 100,
+  });
+  const random: Random = { bytes: () => expect.unreachable('there is nothing to round') };
+  const counts = Float32Array.of(0, 3, -40, 0.5);
+  const perUnit = encoding.inverseGrid / 64;
+  expect([...signed(encode({ counts }, encoding, { noiseVariance: 0n, random }))]).toEqual(
+    Array.from(counts, (count) => count * perUnit),
+  );
+  const between = Float32Array.of(0, 3, -40, 0.3 / perUnit);
+  expect(() => encode({ counts: between }, encoding, { noiseVariance: 0n, random })).toThrow('nothing to round');
+});

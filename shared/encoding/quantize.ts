@@ -12,10 +12,11 @@ const redraws = 64;
 /** Rounds so that Σx² ≤ Δ₂² holds always; what cannot be brought there becomes zero. */
 export const quantize: Stage<Float64Array, Int32Array> = (steps, { encoding, rounding, random }) => {
   const fits = (integers: Int32Array) => squaredNorm(integers) <= encoding.sensitivitySquared;
-  const draws = rounding === 'stochastic' ? 1 + redraws : 1;
+  // Whole steps, as of counts, are the same however they are rounded: no randomness is spent on them.
+  const isRandom = rounding === 'stochastic' && !steps.every(Number.isInteger);
+  const draws = isRandom ? 1 + redraws : 1;
   for (let draw = 0; draw < draws; draw++) {
-    const integers =
-      rounding === 'stochastic' ? roundAtRandom(steps, uniformWords(random, steps.length)) : nearest(steps);
+    const integers = isRandom ? roundAtRandom(steps, uniformWords(random, steps.length)) : nearest(steps);
     if (fits(integers)) return integers;
   }
   const truncated = Int32Array.from(steps, Math.trunc);
@@ -33,7 +34,9 @@ function roundAtRandom(steps: Float64Array, draws: Uint32Array): Int32Array {
 }
 
 function nearest(steps: Float64Array): Int32Array {
-  return Int32Array.from(steps, Math.round);
+  const integers = new Int32Array(steps.length);
+  for (let i = 0; i < steps.length; i++) integers[i] = Math.round(steps[i]!);
+  return integers;
 }
 
 /** Exact: float64 holds the sum as long as it stays below 2^53, and only then is it trusted. */

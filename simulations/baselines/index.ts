@@ -4,3 +4,4 @@ export { baseRateOf, centralScores, centralStandardization, logisticSpec, standa
 export { localOnlyScores } from './local-only.ts';
 export { fitLogisticRegression, type NewtonOptions } from './logistic-regression.ts';
 export { type Rows, rowsOf } from './rows.ts';
+export { fitTrees, type TreesOptions } from './tree-boosting.ts';

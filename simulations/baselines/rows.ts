@@ -1,13 +1,13 @@
 /** Labelled rows in one matrix: how central training and evaluation see what devices would keep to themselves. */
 
-import type { LabelledSnapshot } from '@chorale/shared/features';
+import type { LabelledRow } from '@chorale/shared/algorithms';
 import type { Batchable } from '@chorale/shared/models';
 
 /** Raw features; `owners` tells whose row each is, by the customer's place in the data set. */
 export type Rows = Batchable & { readonly owners: Uint32Array };
 
 /** @param snapshots one list per customer */
-export function rowsOf(snapshots: readonly (readonly LabelledSnapshot[])[], width: number): Rows {
+export function rowsOf(snapshots: readonly (readonly LabelledRow[])[], width: number): Rows {
   const flat = snapshots.flat();
   const features = new Float32Array(flat.length * width);
   flat.forEach((snapshot, row) => {

@@ -5,6 +5,7 @@ import { additive } from './purchase-additive.ts';
 import { cdnowDp, onlineRetailDp } from './purchase-dp.ts';
 import { fedAdam } from './purchase-fed-adam.ts';
 import { purchaseScenario, type Scenario } from './scenario.ts';
+import { shopperTrees } from './shopper-trees.ts';
 
 export { type Claim, missOf, type PurchaseScenario, type Scenario, type ScenarioReport, wordsOf } from './scenario.ts';
 export const scenarios: readonly Scenario[] = [
@@ -24,6 +25,7 @@ export const scenarios: readonly Scenario[] = [
       setting: { devices: 4000, rounds: 30 },
     }),
   ].map(purchaseScenario),
+  shopperTrees,
   mnistRounds('iid'),
   mnistRounds('non-iid'),
 ];
