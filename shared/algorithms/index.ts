@@ -28,6 +28,7 @@ export {
   type HistogramState,
   histogram,
 } from './histogram.ts';
+export { centersOf, type KMeansBroadcast, type KMeansConfig, type KMeansState, kMeans } from './k-means.ts';
 export { batchOf, type LabelledRow, sampleRows } from './labelled-row.ts';
 export {
   type FeatureRow,

@@ -14,6 +14,7 @@ it('every built-in algorithm is found under the name that plans use', () => {
     'quantiles/1',
     'additive-boosting/1',
     'tree-boosting/1',
+    'k-means/1',
   ]);
   for (const [name, algorithm] of builtIn) expect(algorithm.name).toBe(name);
 });
@@ -43,6 +44,7 @@ const configs: Record<string, unknown> = {
   'quantiles/1': { grid: { bounds: { lower: [0, 0], upper: [1, 1] } } },
   'additive-boosting/1': { edges: [[0.5], [0.25, 0.75]], rounds: 1 },
   'tree-boosting/1': { edges: [[0.5], [0.25, 0.75]], trees: 1, depth: 1 },
+  'k-means/1': { bounds: { lower: [0, 0], upper: [1, 1] }, columns: [0, 1], segments: 2, rounds: 1 },
 };
 
 it('a shell runs every algorithm without knowing its types, with JSON between all its parts', async () => {
@@ -62,6 +64,7 @@ it('only what is a mean can be merged robustly: counts can but be added up', () 
     'quantiles/1': false,
     'additive-boosting/1': false,
     'tree-boosting/1': false,
+    'k-means/1': false,
   });
 });
 

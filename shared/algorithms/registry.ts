@@ -6,6 +6,7 @@ import type { AnyAlgorithm } from './algorithm.ts';
 import { evaluation } from './evaluation.ts';
 import { fedAvg } from './fed-avg.ts';
 import { histogram } from './histogram.ts';
+import { kMeans } from './k-means.ts';
 import { moments } from './moments.ts';
 import { quantiles } from './quantiles.ts';
 import { treeBoosting } from './tree-boosting.ts';
@@ -28,4 +29,5 @@ export const builtIn: Registry = registryOf(
   quantiles,
   additiveBoosting,
   treeBoosting,
+  kMeans,
 );
