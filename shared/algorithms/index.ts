@@ -17,6 +17,16 @@ export {
   type Terms,
   toJson,
 } from './algorithm.ts';
+export {
+  alarmsOf,
+  type DriftAlarms,
+  type DriftBroadcast,
+  type DriftConfig,
+  type DriftPeriod,
+  type DriftState,
+  drift,
+  driftReference,
+} from './drift.ts';
 export { type EvaluationBroadcast, type EvaluationConfig, type EvaluationState, evaluation } from './evaluation.ts';
 export { exactClipNorm } from './exact-counts.ts';
 export { type FedAvgBroadcast, type FedAvgConfig, type FedAvgState, fedAvg } from './fed-avg.ts';

@@ -139,7 +139,7 @@ export const kMeans = defineAlgorithm<KMeansConfig, KMeansState, KMeansBroadcast
     const width = state.config.columns.length;
     const counts = Array.from(sums.counts);
     const sizes = counts.map((count) => Math.max(0, count));
-    const centers = movedCenters(state.centers, { counts, sums: sums.sums, noiseStd: noiseStd.counts ?? 0 });
+    const centers = movedCenters(state.centers, { counts, sums: sums.sums, noiseStd: noiseStd.counts });
     return {
       ...state,
       ...{ round: state.round + 1, sizes, centers, moved: longestWay(state.centers, centers, width) },

@@ -15,6 +15,7 @@ it('every built-in algorithm is found under the name that plans use', () => {
     'additive-boosting/1',
     'tree-boosting/1',
     'k-means/1',
+    'drift/1',
   ]);
   for (const [name, algorithm] of builtIn) expect(algorithm.name).toBe(name);
 });
@@ -45,6 +46,12 @@ const configs: Record<string, unknown> = {
   'additive-boosting/1': { edges: [[0.5], [0.25, 0.75]], rounds: 1 },
   'tree-boosting/1': { edges: [[0.5], [0.25, 0.75]], trees: 1, depth: 1 },
   'k-means/1': { bounds: { lower: [0, 0], upper: [1, 1] }, columns: [0, 1], segments: 2, rounds: 1 },
+  'drift/1': {
+    edges: [[0.5], []],
+    reference: [[3, 4], [7]],
+    model: { spec, parameters: 'AAAAAAAAAAAAAAAA' },
+    periods: 1,
+  },
 };
 
 it('a shell runs every algorithm without knowing its types, with JSON between all its parts', async () => {
@@ -65,6 +72,7 @@ it('only what is a mean can be merged robustly: counts can but be added up', () 
     'additive-boosting/1': false,
     'tree-boosting/1': false,
     'k-means/1': false,
+    'drift/1': false,
   });
 });
 
@@ -86,7 +94,8 @@ async function runOnce(algorithm: AnyAlgorithm, config: unknown): Promise<boolea
   for (const { name, length } of layout) expect(vectors[name]).toHaveLength(length);
   const sums = Object.fromEntries(layout.map(({ name }) => [name, Float64Array.from(vectors[name]!)]));
   const stored = algorithm.state.parse(travel(toJson(algorithm.state, state)));
-  const next = algorithm.update(stored, { sums, contributors: 1, noiseStd: {} });
+  const noiseStd = Object.fromEntries(layout.map(({ name }) => [name, 0]));
+  const next = algorithm.update(stored, { sums, contributors: 1, noiseStd });
   expect(travel(algorithm.summary(next))).toEqual(algorithm.summary(next));
   return algorithm.isDone(algorithm.state.parse(travel(toJson(algorithm.state, next))));
 }

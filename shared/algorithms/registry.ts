@@ -3,6 +3,7 @@
 import { invariant } from '../errors.ts';
 import { additiveBoosting } from './additive-boosting.ts';
 import type { AnyAlgorithm } from './algorithm.ts';
+import { drift } from './drift.ts';
 import { evaluation } from './evaluation.ts';
 import { fedAvg } from './fed-avg.ts';
 import { histogram } from './histogram.ts';
@@ -30,4 +31,5 @@ export const builtIn: Registry = registryOf(
   additiveBoosting,
   treeBoosting,
   kMeans,
+  drift,
 );

@@ -85,7 +85,7 @@ function binStarts(cells: Float64Array, bins: number): number[] {
 }
 
 /** A feature's cells as a model meets them, in which a missing value is a constant like any other. */
-function countsAsRead(table: GridCounts, feature: number): Float64Array {
+export function countsAsRead(table: GridCounts, feature: number): Float64Array {
   const counts = countsOf(table, feature);
   const cells = counts.subarray(0, -1);
   const constant = table.grid.missing?.[feature] ?? null;
