@@ -18,6 +18,16 @@ export {
   toJson,
 } from './algorithm.ts';
 export {
+  clusterAt,
+  type DensityBroadcast,
+  type DensityConfig,
+  type DensityMap,
+  type DensityState,
+  density,
+  densityMap,
+  densityMapOf,
+} from './density.ts';
+export {
   alarmsOf,
   type DriftAlarms,
   type DriftBroadcast,

@@ -3,6 +3,7 @@
 import { invariant } from '../errors.ts';
 import { additiveBoosting } from './additive-boosting.ts';
 import type { AnyAlgorithm } from './algorithm.ts';
+import { density } from './density.ts';
 import { drift } from './drift.ts';
 import { evaluation } from './evaluation.ts';
 import { fedAvg } from './fed-avg.ts';
@@ -32,4 +33,5 @@ export const builtIn: Registry = registryOf(
   treeBoosting,
   kMeans,
   drift,
+  density,
 );
