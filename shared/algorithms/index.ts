@@ -42,6 +42,13 @@ export { exactClipNorm } from './exact-counts.ts';
 export { type FedAvgBroadcast, type FedAvgConfig, type FedAvgState, fedAvg } from './fed-avg.ts';
 export { floatVector } from './float-vector.ts';
 export {
+  type HeavyHittersBroadcast,
+  type HeavyHittersConfig,
+  type HeavyHittersState,
+  heavyHitters,
+  type TextRow,
+} from './heavy-hitters.ts';
+export {
   gridCountsOf,
   type HistogramBroadcast,
   type HistogramConfig,

@@ -17,6 +17,7 @@ it('every built-in algorithm is found under the name that plans use', () => {
     'k-means/1',
     'drift/1',
     'density/1',
+    'heavy-hitters/1',
   ]);
   for (const [name, algorithm] of builtIn) expect(algorithm.name).toBe(name);
 });
@@ -47,6 +48,7 @@ const configs: Record<string, unknown> = {
   'additive-boosting/1': { edges: [[0.5], [0.25, 0.75]], rounds: 1 },
   'tree-boosting/1': { edges: [[0.5], [0.25, 0.75]], trees: 1, depth: 1 },
   'k-means/1': { bounds: { lower: [0, 0], upper: [1, 1] }, columns: [0, 1], segments: 2, rounds: 1 },
+  'heavy-hitters/1': { minPeople: 2 },
   'density/1': { bounds: { lower: [0, 0], upper: [1, 1] }, columns: [0, 1], cells: 4, minPoints: 1 },
   'drift/1': {
     edges: [[0.5], []],
@@ -76,6 +78,7 @@ it('only what is a mean can be merged robustly: counts can but be added up', () 
     'k-means/1': false,
     'drift/1': false,
     'density/1': false,
+    'heavy-hitters/1': false,
   });
 });
 

@@ -7,6 +7,7 @@ import { density } from './density.ts';
 import { drift } from './drift.ts';
 import { evaluation } from './evaluation.ts';
 import { fedAvg } from './fed-avg.ts';
+import { heavyHitters } from './heavy-hitters.ts';
 import { histogram } from './histogram.ts';
 import { kMeans } from './k-means.ts';
 import { moments } from './moments.ts';
@@ -34,4 +35,5 @@ export const builtIn: Registry = registryOf(
   kMeans,
   drift,
   density,
+  heavyHitters,
 );
