@@ -83,6 +83,18 @@ describe('a malformed request', () => {
       'invalid-input',
     ],
     [
+      'private trees of so few devices that noise would be all they say',
+      '/api/v1/tasks',
+      {
+        json: learningTask({
+          algorithm: 'random-trees/1',
+          config: { edges: [[0], [0.5]], trees: 10 },
+          privacy: { mechanism: 'distributed', unit: 'device-enrolment', epsilon: 2, delta: 1e-5, participations: 3 },
+        }),
+      },
+      'too-few-devices',
+    ],
+    [
       'a cohort smaller than its own minimum',
       '/api/v1/tasks',
       { json: learningTask({ cohort: { ...learningTask().cohort, minSize: 9 } }) },

@@ -150,6 +150,8 @@ function makeTask(input: NewTask, { clock, random }: Ports, registry: Registry):
   const terms = {
     cohort: input.cohort.size,
     noiseMultiplier: noiseMultiplier.numerator / noiseMultiplier.denominator,
+    devices: input.cohort.size * input.cohort.count,
+    ...(input.privacy.mechanism !== 'none' && { epsilon: input.privacy.epsilon }),
   };
   const learning = startLearning(registry, input, terms, random);
   const now = clock.now();

@@ -28,6 +28,10 @@ export type Terms = {
   readonly cohort: number;
   /** z: standard deviation of the noise that is surely in a sum ÷ its sensitivity; 0 without noise. */
   readonly noiseMultiplier: number;
+  /** Devices of all cohorts of one round together, where that is settled. */
+  readonly devices?: number;
+  /** What the task promises at most to spend of a device's privacy; none without noise, or where nobody promises. */
+  readonly epsilon?: number;
 };
 
 /** Figures for people, such as an AUC: plain numbers, safe to publish because they come from sums only. */

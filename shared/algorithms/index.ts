@@ -66,6 +66,12 @@ export {
   standardizationOfMoments,
 } from './moments.ts';
 export { type QuantilesConfig, type QuantilesState, quantiles } from './quantiles.ts';
+export {
+  type RandomTreesBroadcast,
+  type RandomTreesConfig,
+  type RandomTreesState,
+  randomTrees,
+} from './random-trees.ts';
 export { builtIn, type Registry, registryOf } from './registry.ts';
 export {
   judgeRelease,

@@ -12,6 +12,7 @@ import { histogram } from './histogram.ts';
 import { kMeans } from './k-means.ts';
 import { moments } from './moments.ts';
 import { quantiles } from './quantiles.ts';
+import { randomTrees } from './random-trees.ts';
 import { treeBoosting } from './tree-boosting.ts';
 
 export type Registry = ReadonlyMap<string, AnyAlgorithm>;
@@ -32,6 +33,7 @@ export const builtIn: Registry = registryOf(
   quantiles,
   additiveBoosting,
   treeBoosting,
+  randomTrees,
   kMeans,
   drift,
   density,

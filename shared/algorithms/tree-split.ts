@@ -58,6 +58,20 @@ export function leafValue({ gradient, curvature }: Pair, l2: number): number {
   return gradient === 0 ? 0 : -gradient / (Math.max(curvature, 0) + l2);
 }
 
+/**
+ * The likeliest step of some rows whose gradient was summed under noise, where steps have a prior of variance 1 / l2: what the
+ * noise makes uncertain stays near 0. Without noise it is `leafValue`.
+ *
+ * @param noiseStd of the gradient's sum
+ */
+export function shrunkenLeaf(
+  { gradient, curvature }: Pair,
+  { l2, noiseStd }: { readonly l2: number; readonly noiseStd: number },
+): number {
+  if (curvature <= 0) return 0;
+  return -gradient / (curvature + l2 * (1 + noiseStd ** 2 / curvature));
+}
+
 function score({ gradient, curvature }: Pair, { l2 }: SplitRules): number {
   return curvature + l2 > 0 ? (gradient * gradient) / (curvature + l2) : 0;
 }
