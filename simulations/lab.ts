@@ -6,6 +6,7 @@ import { addAttackCommand } from './commands/attack.ts';
 import { addAuditCommand } from './commands/audit.ts';
 import type { AddCommand, LabOutput } from './commands/command.ts';
 import { addEpsilonCommand } from './commands/epsilon.ts';
+import { addInventCommand } from './commands/invent.ts';
 import { addNoiseCommand } from './commands/noise.ts';
 import { addParametersCommand } from './commands/parameters.ts';
 import { addReproduceCommand } from './commands/reproduce.ts';
@@ -17,6 +18,7 @@ const commands: readonly AddCommand[] = [
   addNoiseCommand,
   addReproduceCommand,
   addSimulateCommand,
+  addInventCommand,
   addAuditCommand,
   addAttackCommand,
 ];
@@ -34,6 +36,8 @@ export async function runLab(args: readonly string[], output: LabOutput): Promis
 function createLab(output: LabOutput): Command {
   const lab = new Command('lab')
     .description("Chorale's laboratory: choose parameters, simulate, measure.")
+    // What stands behind a command is its own, also where a command above it has an option of that name.
+    .enablePositionalOptions()
     .showHelpAfterError('Try --help for the options.')
     .exitOverride()
     .configureOutput({

@@ -10,6 +10,7 @@ import { Summary } from '../faults/summary.ts';
 import { createProgress, type Progress } from '../report/progress.ts';
 import type { LabOutput } from './command.ts';
 import { wholeNumber } from './privacy-options.ts';
+import { addDataSimulation } from './simulate-data.ts';
 
 type Options = {
   readonly seeds: number;
@@ -22,7 +23,10 @@ type Options = {
 };
 
 export function addSimulateCommand(lab: Command, output: LabOutput): void {
-  const simulate = lab.command('simulate').description('Whole worlds on virtual time, each from one seed.');
+  const simulate = lab
+    .command('simulate')
+    .description("One's own data through the fast simulator, or whole worlds on virtual time.");
+  addDataSimulation(simulate, output);
   simulate
     .command('faults')
     .description(

@@ -1,0 +1,132 @@
+/** Somebody's own table of rows with a label, split among devices. */
+
+import { ChoraleError } from '@chorale/shared';
+import type { LabelledRow } from '@chorale/shared/algorithms';
+import type { Feature, FeatureSchema } from '@chorale/shared/features';
+import { seededRandom } from '@chorale/shared/testing';
+import type { Table } from '../adapters/table-file.ts';
+import { rowsOf } from '../baselines/index.ts';
+import type { People } from '../scenarios/purchase-people.ts';
+import { placeOf } from './columns.ts';
+import { checkLabels } from './log-task.ts';
+
+export type LabelledColumns = {
+  readonly label: string;
+  /** Rows with the same value here are on one device. */
+  readonly customer?: string | undefined;
+  readonly ignore: readonly string[];
+  /** Devices that rows are dealt to at random where no column says whose they are. */
+  readonly devices?: number | undefined;
+};
+
+/** A column of words becomes one feature for each of them, up to so many. */
+const mostWords = 20;
+const testShare = 0.2;
+const rowsPerDevice = 10;
+
+const yes = new Set(['1', 'true', 'yes', 'y', 't']);
+const no = new Set(['0', 'false', 'no', 'n', 'f']);
+
+/**
+ * A fifth of the devices is kept for the test: models are judged on people they never saw.
+ *
+ * @param name what errors call the file
+ * @throws ChoraleError `invalid-input`, naming the line or column and what is wrong with it
+ */
+export function peopleOfTable(
+  table: Table,
+  columns: LabelledColumns,
+  name: string,
+): { readonly people: People; readonly schema: FeatureSchema } {
+  const label = placeOf(table, columns.label, '--label');
+  const owner = columns.customer === undefined ? undefined : placeOf(table, columns.customer, '--customer');
+  const ignored = new Set([label, owner, ...columns.ignore.map((column) => placeOf(table, column, '--ignore'))]);
+  const used = table.columns.map((_, place) => place).filter((place) => !ignored.has(place));
+  const inputs = used.flatMap((place) => inputsOf(table, place, name));
+  if (inputs.length === 0) throw new ChoraleError('invalid-input', `${name}: no column is left to learn from`);
+  const rows = table.rows.map((row, i) => ({
+    features: Float32Array.from(inputs, ({ values }) => values[i]!),
+    label: labelOf(row.fields[label]!, `${name}, line ${row.line}`, columns.label),
+  }));
+  const devices = devicesOf(table, rows, owner, columns.devices);
+  const schema = { id: 'own/1', features: inputs.map(({ feature }) => feature) };
+  return { people: splitDevices(devices, inputs.length), schema };
+}
+
+type Input = { readonly feature: Feature; readonly values: Float64Array };
+
+function inputsOf(table: Table, place: number, name: string): Input[] {
+  const column = table.columns[place]!;
+  const texts = table.rows.map(({ fields }) => fields[place]!.trim());
+  const numbers = Float64Array.from(texts, (text) => (text === '' ? Number.NaN : Number(text)));
+  const empty = texts.indexOf('');
+  if (numbers.every(Number.isFinite)) return [inputOf(column, numbers)];
+  if (empty >= 0)
+    throw new ChoraleError(
+      'invalid-input',
+      `${name}, line ${table.rows[empty]!.line}: "${column}" is empty; fill it in or say --ignore "${column}"`,
+    );
+  const words = [...new Set(texts)].sort();
+  if (words.length <= mostWords)
+    return words.map((word) =>
+      inputOf(
+        `${column} = ${word}`,
+        Float64Array.from(texts, (text) => (text === word ? 1 : 0)),
+      ),
+    );
+  const strange = numbers.findIndex((value) => !Number.isFinite(value));
+  throw new ChoraleError(
+    'invalid-input',
+    `${name}, line ${table.rows[strange]!.line}: "${texts[strange]}" in "${column}" is no number, and the column has ${words.length} different words where ${mostWords} can be told apart; say --ignore "${column}"`,
+  );
+}
+
+/** The laboratory can see the rows; a deployment has to declare bounds beforehand. */
+function inputOf(name: string, values: Float64Array): Input {
+  const [lo, hi] = values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [
+    Number.POSITIVE_INFINITY,
+    Number.NEGATIVE_INFINITY,
+  ] as [number, number]);
+  return { feature: { name, unit: 'ratio', lo, hi: hi > lo ? hi : lo + 1, scale: 'linear' }, values };
+}
+
+function labelOf(text: string, where: string, column: string): 0 | 1 {
+  const word = text.trim().toLowerCase();
+  if (yes.has(word)) return 1;
+  if (no.has(word)) return 0;
+  throw new ChoraleError(
+    'invalid-input',
+    `${where}: "${text}" in "${column}" is no label; write 1 or 0, true or false`,
+  );
+}
+
+function devicesOf(
+  table: Table,
+  rows: readonly LabelledRow[],
+  owner: number | undefined,
+  count = Math.max(50, Math.floor(rows.length / rowsPerDevice)),
+): LabelledRow[][] {
+  const random = seededRandom('devices of a table');
+  const devices = new Map<string, LabelledRow[]>();
+  rows.forEach((row, i) => {
+    const key = owner === undefined ? String(random.below(count)) : table.rows[i]!.fields[owner]!.trim();
+    devices.set(key, [...(devices.get(key) ?? []), row]);
+  });
+  if (devices.size < 50) throw new ChoraleError('invalid-input', `${devices.size} devices; at least 50 are needed`);
+  return [...devices.values()];
+}
+
+function splitDevices(devices: readonly LabelledRow[][], width: number): People {
+  const shuffled = seededRandom('test devices').shuffle(devices);
+  const testCount = Math.ceil(testShare * shuffled.length);
+  const [test, train] = [shuffled.slice(0, testCount), shuffled.slice(testCount)];
+  // Owners are told apart over both, since nobody is in both.
+  const nobody = (count: number): LabelledRow[][] => Array.from({ length: count }, () => []);
+  const people = {
+    devices: train,
+    train: rowsOf([...nobody(testCount), ...train], width),
+    test: rowsOf([...test, ...nobody(train.length)], width),
+  };
+  checkLabels(people);
+  return people;
+}

@@ -1,0 +1,75 @@
+/** Weekly cuts over somebody's own log: training labels end before the first test cut begins. */
+
+import { ChoraleError, type Instant } from '@chorale/shared';
+import { dayMs, type ExampleQuery, type LabelName, transactions1 } from '@chorale/shared/features';
+import { rowsOf } from '../baselines/index.ts';
+import { snapshotsOf } from '../datasets/tasks.ts';
+import type { People } from '../scenarios/purchase-people.ts';
+import type { PurchaseLog } from './transaction-log.ts';
+
+const weekMs = 7 * dayMs;
+const testCuts = 4;
+const mostTrainCuts = 52;
+/** Fewer cannot tell whether anything was learned. */
+const leastCustomers = 50;
+const leastTrainCuts = 4;
+const leastPositives = 10;
+
+/** @throws ChoraleError `invalid-input` where the log is too short or too small to learn from, saying by how much */
+export function peopleOfLog(log: PurchaseLog, horizonDays: 7 | 30): People {
+  if (log.customers.length < leastCustomers)
+    throw new ChoraleError('invalid-input', `${log.customers.length} customers; at least ${leastCustomers} are needed`);
+  const { train, test } = queries(log, horizonDays);
+  const dataset = { name: 'synthetic', origin: '', customers: log.customers, seenUntil: log.last + 1 } as const;
+  const snapshots = snapshotsOf(dataset, train);
+  const width = transactions1.features.length;
+  const people = {
+    devices: snapshots.filter((rows) => rows.length > 0),
+    train: rowsOf(snapshots, width),
+    test: rowsOf(snapshotsOf(dataset, test), width),
+  };
+  checkLabels(people, horizonDays);
+  return people;
+}
+
+function queries({ first, last }: PurchaseLog, horizonDays: 7 | 30): { train: ExampleQuery; test: ExampleQuery } {
+  const horizonMs = horizonDays * dayMs;
+  const lastTest = midnightBefore(last + 1 - horizonMs);
+  const firstTest = lastTest - (testCuts - 1) * weekMs;
+  const lastTrain = firstTest - Math.ceil(horizonMs / weekMs) * weekMs;
+  const trainCuts = Math.min(mostTrainCuts, Math.floor((lastTrain - first) / weekMs));
+  if (trainCuts < leastTrainCuts) {
+    const days = (at: number) => Math.floor(at / dayMs);
+    const least = leastTrainCuts * 7 + Math.ceil(horizonDays / 7) * 7 + (testCuts - 1) * 7 + horizonDays + 1;
+    throw new ChoraleError(
+      'invalid-input',
+      `the log spans ${days(last - first) + 1} days; a horizon of ${horizonDays} days takes at least ${least}`,
+    );
+  }
+  const label: LabelName = horizonDays === 7 ? 'purchase-7d' : 'purchase-30d';
+  const query = { source: transactions1.id, label, maxRows: 52 };
+  return {
+    train: { ...query, cuts: { first: lastTrain - (trainCuts - 1) * weekMs, last: lastTrain, everyMs: weekMs } },
+    test: { ...query, cuts: { first: firstTest, last: lastTest, everyMs: weekMs } },
+  };
+}
+
+function midnightBefore(at: Instant): Instant {
+  return Math.floor(at / dayMs) * dayMs;
+}
+
+/** @throws ChoraleError `invalid-input` where there is nothing to tell apart */
+export function checkLabels({ train, test }: People, horizonDays?: number): void {
+  for (const [name, { labels, rowCount }] of [
+    ['training', train],
+    ['test', test],
+  ] as const) {
+    const positives = labels.reduce((sum, label) => sum + label, 0);
+    if (Math.min(positives, rowCount - positives) >= leastPositives) continue;
+    const advice = horizonDays === 7 ? '; try --horizon 30, or a longer log' : '';
+    throw new ChoraleError(
+      'invalid-input',
+      `of ${rowCount} ${name} rows ${positives} are positive; at least ${leastPositives} of either kind are needed${advice}`,
+    );
+  }
+}

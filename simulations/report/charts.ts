@@ -1,0 +1,261 @@
+/** The charts of a study, drawn as SVG without a browser. */
+
+import type { EChartsOption } from 'echarts';
+import * as echarts from 'echarts';
+import type { MethodSummary } from '../study/run-study.ts';
+
+export type Chart = {
+  /** Also its file name. */
+  readonly name: string;
+  readonly title: string;
+  /** For people: how to read it. */
+  readonly hint: string;
+  readonly svg: string;
+};
+
+/** With room at the right for names, one below the other: their width cannot be measured without a browser. */
+const size = { width: 760, height: 380 };
+const legendWidth = 250;
+const palette = ['#2f6fed', '#e4572e', '#17a398', '#8f5bd6', '#d99a1c', '#5c6770', '#c2417a', '#6aa32a', '#9aa3ab'];
+
+type Point = readonly [number, number];
+type Line = { readonly name: string; readonly points: readonly Point[]; readonly isDashed?: boolean };
+type Axes = { readonly x: string; readonly y: string; readonly square?: boolean; readonly log?: boolean };
+
+/** Charts that would show nothing are left out. */
+export function chartsOf(summaries: readonly MethodSummary[]): Chart[] {
+  // Scores that are all the same make no curve, only a straight line.
+  const skilled = summaries.filter(({ record }) => new Set(record.calibration.map(([score]) => score)).size > 1);
+  const lines = (of: (summary: MethodSummary) => readonly Point[], shown = skilled): Line[] =>
+    shown
+      .map((summary) => ({ name: summary.record.title, points: of(summary) }))
+      .filter(({ points }) => points.length > 1);
+  const diagonal: Line = {
+    name: 'no skill',
+    points: [
+      [0, 0],
+      [1, 1],
+    ],
+    isDashed: true,
+  };
+  const right: Line = { ...diagonal, name: 'perfectly calibrated' };
+  const charts: (Chart | undefined)[] = [
+    lineChart(
+      'learning',
+      'Learning curves',
+      'AUC on the test rows after each secure round.',
+      lines(({ record }) => record.learning),
+      {
+        ...{ x: 'secure rounds', y: 'AUC' },
+      },
+    ),
+    lineChart(
+      'roc',
+      'ROC',
+      'Of the people who acted (up), how many are reached at the price of how many who did not (right).',
+      [...lines(({ record }) => record.roc), diagonal],
+      { x: 'false positive rate', y: 'true positive rate', square: true },
+    ),
+    lineChart(
+      'precision-recall',
+      'Precision and recall',
+      'How many of those reached act (up) when so many of all who act are reached (right).',
+      lines(({ record }) => record.precisionRecall),
+      {
+        ...{ x: 'recall', y: 'precision' },
+      },
+    ),
+    lineChart(
+      'calibration',
+      'Calibration',
+      'Tenths of the rows: what was predicted (right) and what happened (up).',
+      [...lines(({ record }) => record.calibration, skilled.filter(isLearned)), clippedDiagonal(summaries, right)],
+      { x: 'mean score', y: 'share that acted' },
+    ),
+    lineChart(
+      'lift',
+      'Lift',
+      'How many times more than on average act among the best-scored.',
+      lines(({ record }) => record.lift.filter(([share]) => share >= 0.01)),
+      {
+        ...{ x: 'share of rows, best-scored first', y: 'lift' },
+      },
+    ),
+    privacyChart(summaries),
+    bytesChart(summaries),
+  ];
+  return charts.filter((chart) => chart !== undefined);
+}
+
+/** Single features and lone devices are there to be beaten, not to be calibrated. */
+function isLearned({ record: { kind, method } }: MethodSummary): boolean {
+  return kind !== 'baseline' || method.startsWith('central');
+}
+
+/** As far as scores reach: rare events leave most of the square empty. */
+function clippedDiagonal(summaries: readonly MethodSummary[], line: Line): Line {
+  const most = Math.max(...summaries.flatMap(({ record }) => record.calibration.flat()), 0.01);
+  return {
+    ...line,
+    points: [
+      [0, 0],
+      [most, most],
+    ],
+  };
+}
+
+function lineChart(name: string, title: string, hint: string, lines: readonly Line[], axes: Axes): Chart | undefined {
+  if (lines.every(({ isDashed }) => isDashed)) return undefined;
+  const option: EChartsOption = {
+    ...base(lines.map((line) => line.name)),
+    xAxis: axis(axes.x, axes.square ? { min: 0, max: 1 } : { scale: false }),
+    yAxis: axis(axes.y, axes.square ? { min: 0, max: 1 } : { scale: true }),
+    series: lines.map((line, i) => ({
+      type: 'line',
+      name: line.name,
+      data: line.points.map(([x, y]) => [x, y]),
+      showSymbol: line.points.length <= 12 && !line.isDashed,
+      symbolSize: 5,
+      lineStyle: line.isDashed ? { type: 'dashed', width: 1, color: '#9aa3ab' } : { width: 2, color: colorOf(i) },
+      itemStyle: { color: line.isDashed ? '#9aa3ab' : colorOf(i) },
+    })),
+  };
+  return { name, title, hint, svg: draw(option) };
+}
+
+/** One point for each promise, and the same model without one as a line above. */
+function privacyChart(summaries: readonly MethodSummary[]): Chart | undefined {
+  const points = summaries
+    .filter(({ record }) => record.epsilon !== undefined)
+    .map(({ record }): Point => [record.epsilon!, record.figures.auc!])
+    .sort(([a], [b]) => a - b);
+  const [first, last] = [points[0], points.at(-1)];
+  if (first === undefined || last === undefined) return undefined;
+  const [low, high] = [first[0] / 2, last[0] * 2].map((value) => Number(value.toPrecision(2))) as [number, number];
+  const without = summaries.find(({ record }) => record.method === 'federated-logistic')?.record.figures.auc;
+  const span: readonly Point[] =
+    without === undefined
+      ? []
+      : [
+          [low, without],
+          [high, without],
+        ];
+  const names = ['with noise', ...(span.length > 0 ? ['without noise'] : [])];
+  const option: EChartsOption = {
+    ...base(names),
+    xAxis: { ...axis('ε (smaller is more private)', {}), type: 'log', min: low, max: high },
+    yAxis: axis('AUC', { scale: true }),
+    series: [
+      {
+        type: 'line',
+        name: 'with noise',
+        data: points.map(([x, y]) => [x, y]),
+        symbolSize: 8,
+        lineStyle: { width: 2, color: colorOf(0) },
+        itemStyle: { color: colorOf(0) },
+      },
+      ...(span.length > 0
+        ? [
+            {
+              type: 'line' as const,
+              name: 'without noise',
+              data: span.map(([x, y]) => [x, y]),
+              showSymbol: false,
+              lineStyle: { type: 'dashed' as const, width: 1.5, color: '#5c6770' },
+              itemStyle: { color: '#5c6770' },
+            },
+          ]
+        : []),
+    ],
+  };
+  return {
+    name: 'privacy',
+    title: 'Privacy and AUC',
+    hint: 'What a stronger promise to each device costs; δ = 10⁻⁵.',
+    svg: draw(option),
+  };
+}
+
+function bytesChart(summaries: readonly MethodSummary[]): Chart | undefined {
+  const costs = summaries.flatMap(({ record }) =>
+    record.cost
+      ? [{ name: record.title, kilobytes: (record.cost.uploadBytes * record.cost.participations) / 1000 }]
+      : [],
+  );
+  if (costs.length === 0) return undefined;
+  const rows = costs.toReversed();
+  const option: EChartsOption = {
+    ...base([]),
+    grid: { left: 280, right: 70, top: 20, bottom: 55 },
+    xAxis: axis('kB sent by an average device, all rounds', {}),
+    yAxis: {
+      type: 'category',
+      data: rows.map(({ name }) => name),
+      axisLabel: { width: 265, overflow: 'truncate', color: '#3d464d' },
+    },
+    series: [
+      {
+        type: 'bar',
+        data: rows.map(({ kilobytes }) => Number(kilobytes.toPrecision(3))),
+        itemStyle: { color: colorOf(0) },
+        label: { show: true, position: 'right' },
+        barMaxWidth: 26,
+      },
+    ],
+  };
+  return {
+    name: 'bytes',
+    title: 'Bytes',
+    hint: 'Masked contributions alone: four bytes a coordinate, whatever they hold.',
+    svg: draw(option),
+  };
+}
+
+function base(names: readonly string[]): EChartsOption {
+  return {
+    animation: false,
+    backgroundColor: '#ffffff',
+    textStyle: { fontFamily: 'DejaVu Sans, system-ui, Helvetica, Arial, sans-serif' },
+    legend: {
+      data: [...names],
+      ...{
+        orient: 'vertical',
+        top: 'middle',
+        left: size.width - legendWidth,
+        itemWidth: 18,
+        itemHeight: 8,
+        itemGap: 8,
+      },
+      textStyle: { fontSize: 11, color: '#3d464d' },
+    },
+    grid: { left: 62, right: names.length > 0 ? legendWidth + 20 : 24, top: 16, bottom: 52 },
+  };
+}
+
+function axis(name: string, more: object) {
+  return {
+    type: 'value' as const,
+    name,
+    nameLocation: 'middle' as const,
+    nameGap: 34,
+    nameTextStyle: { color: '#3d464d' },
+    axisLabel: { color: '#3d464d', hideOverlap: true },
+    splitLine: { lineStyle: { color: '#eceff1' } },
+    ...more,
+  };
+}
+
+function colorOf(place: number): string {
+  return palette[place % palette.length]!;
+}
+
+function draw(option: EChartsOption): string {
+  const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, ...size });
+  try {
+    chart.setOption(option);
+    return chart.renderToSVGString();
+  } finally {
+    // The library keeps every chart that is not disposed of, with its timers.
+    chart.dispose();
+  }
+}
