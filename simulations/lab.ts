@@ -6,6 +6,7 @@ import { addAttackCommand } from './commands/attack.ts';
 import { addAuditCommand } from './commands/audit.ts';
 import type { AddCommand, LabOutput } from './commands/command.ts';
 import { addEpsilonCommand } from './commands/epsilon.ts';
+import { addExportCommand } from './commands/export.ts';
 import { addInventCommand } from './commands/invent.ts';
 import { addNoiseCommand } from './commands/noise.ts';
 import { addParametersCommand } from './commands/parameters.ts';
@@ -21,6 +22,7 @@ const commands: readonly AddCommand[] = [
   addInventCommand,
   addAuditCommand,
   addAttackCommand,
+  addExportCommand,
 ];
 
 /** @returns the exit code: 0 good, 1 a run or a claim failed, 2 wrong usage */

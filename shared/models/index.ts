@@ -28,4 +28,6 @@ export {
   standardizationOf,
   standardize,
 } from './standardize.ts';
+export { exportTfjs, type TfjsModel } from './tfjs-export.ts';
 export type { Batchable, Trainer, TrainingOptions } from './trainer.ts';
+export { exportXgboost, type XgboostModel } from './xgboost-export.ts';
