@@ -5,6 +5,7 @@ import { additive } from './purchase-additive.ts';
 import { cdnowDp, onlineRetailDp } from './purchase-dp.ts';
 import { fedAdam } from './purchase-fed-adam.ts';
 import { purchaseScenario, type Scenario } from './scenario.ts';
+import { retailSegments } from './segments.ts';
 import { shopperTrees } from './shopper-trees.ts';
 
 export { type Claim, missOf, type PurchaseScenario, type Scenario, type ScenarioReport, wordsOf } from './scenario.ts';
@@ -26,6 +27,7 @@ export const scenarios: readonly Scenario[] = [
     }),
   ].map(purchaseScenario),
   shopperTrees,
+  retailSegments,
   mnistRounds('iid'),
   mnistRounds('non-iid'),
 ];

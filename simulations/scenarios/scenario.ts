@@ -65,16 +65,16 @@ export type PurchaseScenario = {
 };
 
 export function purchaseScenario({ run, leastAuc, ...about }: PurchaseScenario): Scenario {
-  return {
-    ...about,
-    claim: { figure: 'auc', atLeast: leastAuc },
-    async prepare({ directory }) {
-      const dataset = await locateDataset(about.dataset, { directory });
-      if (dataset.name !== about.dataset)
-        throw new ChoraleError('not-found', `nothing to reproduce: ${dataset.origin}`);
-      const origin = `${dataset.origin}: ${dataset.customers.length} customers`;
-      return { origin, run: (setting) => run({ ...setting, dataset }) };
-    },
+  return { ...about, claim: { figure: 'auc', atLeast: leastAuc }, prepare: withDataset(about.dataset, run) };
+}
+
+/** Ready to run once the data set itself is there: an invented one does not stand in for it. */
+export function withDataset(name: PurchaseScenario['dataset'], run: PurchaseScenario['run']): Scenario['prepare'] {
+  return async ({ directory }) => {
+    const dataset = await locateDataset(name, { directory });
+    if (dataset.name !== name) throw new ChoraleError('not-found', `nothing to reproduce: ${dataset.origin}`);
+    const origin = `${dataset.origin}: ${dataset.customers.length} customers`;
+    return { origin, run: (setting) => run({ ...setting, dataset }) };
   };
 }
 
