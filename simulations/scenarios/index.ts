@@ -4,6 +4,7 @@ import { mnistRounds } from './mnist-rounds.ts';
 import { additive } from './purchase-additive.ts';
 import { cdnowDp, onlineRetailDp } from './purchase-dp.ts';
 import { fedAdam } from './purchase-fed-adam.ts';
+import { retailDrift } from './retail-drift.ts';
 import { purchaseScenario, type Scenario } from './scenario.ts';
 import { retailSegments } from './segments.ts';
 import { shopperTrees } from './shopper-trees.ts';
@@ -28,6 +29,7 @@ export const scenarios: readonly Scenario[] = [
   ].map(purchaseScenario),
   shopperTrees,
   retailSegments,
+  retailDrift,
   mnistRounds('iid'),
   mnistRounds('non-iid'),
 ];
