@@ -18,6 +18,14 @@ export {
   toJson,
 } from './algorithm.ts';
 export {
+  type CalibrationBroadcast,
+  type CalibrationConfig,
+  type CalibrationState,
+  calibratedModel,
+  calibration,
+  calibrationOf,
+} from './calibration.ts';
+export {
   clusterAt,
   type DensityBroadcast,
   type DensityConfig,
@@ -27,6 +35,7 @@ export {
   densityMap,
   densityMapOf,
 } from './density.ts';
+export { drawnArm, drawnPlace } from './drawn-place.ts';
 export {
   alarmsOf,
   type DriftAlarms,
@@ -39,6 +48,21 @@ export {
 } from './drift.ts';
 export { type EvaluationBroadcast, type EvaluationConfig, type EvaluationState, evaluation } from './evaluation.ts';
 export { exactClipNorm } from './exact-counts.ts';
+export {
+  type ExperimentBroadcast,
+  type ExperimentConfig,
+  type ExperimentRow,
+  type ExperimentState,
+  experiment,
+  verdictsOf,
+} from './experiment.ts';
+export {
+  type DetectableOptions,
+  detectableEffect,
+  type Estimate,
+  type ExperimentVerdict,
+  sampleRatioP,
+} from './experiment-verdict.ts';
 export { type FedAvgBroadcast, type FedAvgConfig, type FedAvgState, fedAvg } from './fed-avg.ts';
 export { floatVector } from './float-vector.ts';
 export {

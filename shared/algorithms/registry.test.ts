@@ -19,6 +19,8 @@ it('every built-in algorithm is found under the name that plans use', () => {
     'drift/1',
     'density/1',
     'heavy-hitters/1',
+    'experiment/1',
+    'calibration/1',
   ]);
   for (const [name, algorithm] of builtIn) expect(algorithm.name).toBe(name);
 });
@@ -51,6 +53,8 @@ const configs: Record<string, unknown> = {
   'random-trees/1': { edges: [[0.5], [0.25, 0.75]], trees: 2, depth: 2 },
   'k-means/1': { bounds: { lower: [0, 0], upper: [1, 1] }, columns: [0, 1], segments: 2, rounds: 1 },
   'heavy-hitters/1': { minPeople: 2 },
+  'experiment/1': { shares: [0.5, 0.5], outcome: { lo: 0, hi: 1 } },
+  'calibration/1': { spec, parameters: 'AAAAAAAAAAAAAAAA' },
   'density/1': { bounds: { lower: [0, 0], upper: [1, 1] }, columns: [0, 1], cells: 4, minPoints: 1 },
   'drift/1': {
     edges: [[0.5], []],
@@ -82,6 +86,8 @@ it('only what is a mean can be merged robustly: counts can but be added up', () 
     'drift/1': false,
     'density/1': false,
     'heavy-hitters/1': false,
+    'experiment/1': false,
+    'calibration/1': false,
   });
 });
 

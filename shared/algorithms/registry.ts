@@ -3,9 +3,11 @@
 import { invariant } from '../errors.ts';
 import { additiveBoosting } from './additive-boosting.ts';
 import type { AnyAlgorithm } from './algorithm.ts';
+import { calibration } from './calibration.ts';
 import { density } from './density.ts';
 import { drift } from './drift.ts';
 import { evaluation } from './evaluation.ts';
+import { experiment } from './experiment.ts';
 import { fedAvg } from './fed-avg.ts';
 import { heavyHitters } from './heavy-hitters.ts';
 import { histogram } from './histogram.ts';
@@ -38,4 +40,6 @@ export const builtIn: Registry = registryOf(
   drift,
   density,
   heavyHitters,
+  experiment,
+  calibration,
 );
