@@ -412,6 +412,29 @@ describe('a score', () => {
     expect(chorale.score('scaled').value).toBe(predict(linear, parameters, Float32Array.of(1, 0))[0]);
   });
 
+  it('is the person’s own segment where the model is one of segments', async () => {
+    const on = await stage();
+    const task = on.coordinator.addTask({ name: 'segments' });
+    const spec = { family: 'centroids', inputs: 2, count: 3 } as const;
+    await on.coordinator.publishModel(task, spec, Float32Array.of(0, 0, 9, 9, 4, 3));
+    const { chorale } = singer(on, 'a', { sources });
+    await chorale.consent.grant(['scoring']);
+    await chorale.refresh();
+    for (const [a, b, segment] of [
+      [3, 4, 2],
+      [8, 8, 1],
+      [-5, 1, 0],
+    ] as const) {
+      chorale.track('pair', { a, b });
+      expect(chorale.score('segments')).toEqual({ value: segment, modelVersion: 1, reason: 'TARGETING_MATCH' });
+    }
+    const current = () => Float32Array.of(Number.NaN, 1);
+    const lost = singer(on, 'b', { sources: { 'pairs/1': { examples: pairs, current } } });
+    await lost.chorale.consent.grant(['scoring']);
+    await lost.chorale.refresh();
+    expect(lost.chorale.score('segments')).toEqual({ value: undefined, modelVersion: 1, reason: 'DEFAULT' });
+  });
+
   it('is missing with a reason: no consent, no model, nothing known, a source that fails', async () => {
     const on = await stage();
     const failing = {

@@ -1,7 +1,7 @@
 /** Scores at once from what is on the device. Never throws and never waits: a page is being drawn. */
 
 import type { Instant, TaskId } from '@chorale/shared';
-import { predict, standardize } from '@chorale/shared/models';
+import { nearestCentroid, predict, standardize } from '@chorale/shared/models';
 import type { EventLog } from '../behavior/event-log.ts';
 import type { Sources } from '../behavior/sources.ts';
 import type { DeviceModel } from './models.ts';
@@ -18,7 +18,7 @@ export type ScoreReason =
   | 'ERROR';
 
 export type Score = {
-  /** Probability; undefined where there is none to give. */
+  /** Probability; of a model of segments, the number of the person's own, from 0; undefined where there is none to give. */
   readonly value: number | undefined;
   readonly modelVersion: number | undefined;
   readonly reason: ScoreReason;
@@ -78,6 +78,8 @@ export class Scorer {
     const row = sources.get(manifest.examples.source)?.current?.(log.events(), manifest.examples, now());
     if (row === undefined) return undefined;
     const inputs = standardization === undefined ? row : standardize(row, standardization);
+    if (spec.family === 'centroids')
+      return inputs.every(Number.isFinite) ? nearestCentroid(spec, parameters, inputs) : undefined;
     const value = predict(spec, parameters, inputs)[0];
     return value !== undefined && Number.isFinite(value) ? value : undefined;
   }

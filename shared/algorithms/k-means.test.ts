@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { imputeFromNeighbours } from '../features/imputation.ts';
 import { nearestCentroid, squaredDistances } from '../models/centroids.ts';
 import { predict } from '../models/predict.ts';
 import { standardize } from '../models/standardize.ts';
@@ -147,6 +148,16 @@ describe('k-means', () => {
       return Math.min(...squaredDistances(spec, parameters, row));
     });
     expect(squares.reduce((sum, square) => sum + square, 0) / (2 * squares.length)).toBeCloseTo(1, 2);
+  });
+
+  it('gives centres from which a device fills in what it does not know', async () => {
+    const { devices } = people(17, 200);
+    const state = await trained(configOf({ start: roughly }), devices, { seed: 17 });
+    // A centre knows nothing of the column that was not asked about.
+    const shared = centersOf(state).map(([x, y]) => Float32Array.of(x!, y!, Number.NaN));
+    const options = { missing: [null, null, null], scales: [1, 1, 1], count: 1 };
+    const filled = imputeFromNeighbours(Float32Array.of(6.2, Number.NaN, 3), shared, options);
+    expect([...filled]).toEqual([Math.fround(6.2), expect.closeTo(-5, 0), 3]);
   });
 
   it('leaves no segment where nobody is', async () => {
