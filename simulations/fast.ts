@@ -209,7 +209,8 @@ function shareOf(
 }
 
 type Asked<Example> = {
-  readonly algorithm: unknown;
+  readonly algorithm: { readonly roundsToNearest: boolean };
+  readonly noise?: Noise;
   readonly broadcast: unknown;
   readonly devices: readonly (readonly Example[])[];
   readonly encoding: Encoding<string>;
@@ -241,7 +242,8 @@ function encoderOf<Example>(device: number, asked: Asked<Example>): Forgery<Exam
   const { algorithm, broadcast, encoding, round, roundSeed, trainer } = asked;
   const { signal = neverAborted } = asked;
   // The path knows algorithms without their types, as it does on a device.
-  const question = { algorithm, broadcast, encoding, examples: { source: 'laboratory' } } as Question;
+  const rounding = asked.noise === undefined && asked.algorithm.roundsToNearest ? 'nearest' : 'stochastic';
+  const question = { algorithm, broadcast, encoding, rounding, examples: { source: 'laboratory' } } as Question;
   return async (rows, noiseVariance = asked.noiseVariance) => {
     const randomness = roundRandomness(roundSeed(round, device));
     // Nobody's consent is needed for what a laboratory holds.

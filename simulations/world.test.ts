@@ -8,11 +8,12 @@ import {
   moments,
   standardizationOfMoments,
   toJson,
+  treeBoosting,
 } from '@chorale/shared/algorithms';
 import { sha256 } from '@chorale/shared/crypto';
 import { encodedBounds, labelledSnapshots, transactions1 } from '@chorale/shared/features';
 import type { Trainer } from '@chorale/shared/models';
-import { seededRandom } from '@chorale/shared/testing';
+import { seededRandom, treesOfOneTable } from '@chorale/shared/testing';
 import type { NewTask } from '@chorale/shared/wire';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { tasks } from './datasets/tasks.ts';
@@ -196,6 +197,24 @@ describe('fast and world', () => {
     const summed = await replayed({ ...run, task: { ...run.task, merge: { rule: 'sum' } } }, crowd);
     expect(summed[0]!.sums).toEqual(told(run)[0]!.sums);
     expect(summed[0]!.state).not.toEqual(told(run)[0]!.state);
+  });
+
+  it('grow the trees that one table of all rows gives, bit for bit', async () => {
+    const everybody = people('trees', cohort);
+    const edges = [[0, 2, 4, 6], [3], [1, 5]];
+    const config = { edges, trees: 2, depth: 2, minChildWeight: 0.5 };
+    const world = await createWorld({ seed, devices: everybody.map((own) => ({ rows: own })), trainer });
+    const run = await world.runTask({ ...common, name: 'trees', algorithm: 'tree-boosting/1', config });
+    await world.close();
+    expect(run.rounds.map(({ survivors }) => survivors.flat().length)).toEqual([12, 12, 12, 12]);
+    expect(await replayed(run, everybody), `seed ${seed}`).toEqual(told(run));
+    const table = treesOfOneTable(everybody.flat(), treeBoosting.config.parse(config));
+    expect(
+      [...run.model!.parameters].map((value) => value + 0),
+      `seed ${seed}`,
+    ).toEqual(table.map((value) => value + 0));
+    // Both trees ask something at their root: a tree of this depth is ten numbers.
+    expect(Math.min(table[1]!, table[11]!)).toBeGreaterThanOrEqual(0);
   });
 
   it('differ when a single label of a single survivor is another', async () => {

@@ -29,5 +29,6 @@ export function encodeContribution(
   randomness: RoundRandomness,
   noiseVariance: bigint,
 ): EncodedVector {
-  return encode(vectors, question.encoding, { random: randomness.encoding(), noiseVariance });
+  const { encoding, rounding } = question;
+  return encode(vectors, encoding, { random: randomness.encoding(), noiseVariance, rounding });
 }

@@ -141,6 +141,19 @@ describe('a question', () => {
     expect(read({ broadcastHash: sha256(noJson) }, noJson)).toBe('layout-mismatch');
   });
 
+  it('may round to the nearest, but not where there is noise', () => {
+    const bytes = encodeBroadcast({ examples: { source: 'pairs/1' }, algorithm: asked, rounding: 'nearest' });
+    const nearest = { broadcastHash: sha256(bytes) };
+    expect(read()).toMatchObject({ rounding: 'stochastic' });
+    expect(read(nearest, bytes)).toMatchObject({ rounding: 'nearest' });
+    for (const mechanism of ['distributed', 'central'] as const) {
+      expect(read({ ...noisy, mechanism })).toMatchObject({ rounding: 'stochastic' });
+      expect(read({ ...nearest, ...noisy, mechanism }, bytes)).toBe('parameters-too-weak');
+    }
+    const down = utf8(JSON.stringify({ examples: { source: 'pairs/1' }, algorithm: asked, rounding: 'down' }));
+    expect(read({ broadcastHash: sha256(down) }, down)).toBe('layout-mismatch');
+  });
+
   it('whose sums could leave 32 bits at the largest cohort is refused, up to the very device', () => {
     const question = read();
     if (typeof question === 'string') throw new Error(question);

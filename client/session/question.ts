@@ -3,7 +3,7 @@
 import { type Bytes, equal, utf8 } from '@chorale/shared';
 import type { AnyAlgorithm, Registry } from '@chorale/shared/algorithms';
 import { sha256 } from '@chorale/shared/crypto';
-import { dimension, type Encoding, encodingOn } from '@chorale/shared/encoding';
+import { dimension, type Encoding, encodingOn, type Rounding } from '@chorale/shared/encoding';
 import type { GuardReason, Plan } from '@chorale/shared/secagg';
 import { decodeBroadcast, type PlanBroadcast } from '@chorale/shared/wire';
 import * as z from 'zod/mini';
@@ -17,6 +17,7 @@ export type Question = {
   readonly broadcast: unknown;
   readonly examples: ExamplesQuery;
   readonly encoding: Encoding<string>;
+  readonly rounding: Rounding;
 };
 
 /**
@@ -30,10 +31,12 @@ export function readQuestion(plan: Plan, broadcast: Bytes, algorithms: Registry)
   const algorithm = [...algorithms.values()].find(({ name }) => equal(sha256(utf8(name)), plan.algorithmHash));
   if (algorithm === undefined) return 'unknown-algorithm';
   try {
-    const { examples, algorithm: asked } = decodeBroadcast(broadcast);
+    const { examples, algorithm: asked, rounding = 'stochastic' } = decodeBroadcast(broadcast);
+    // It biases, for sums that another machine computes again. Of noised sums nobody can: whoever asks for both is refused.
+    if (rounding === 'nearest' && plan.mechanism !== 'none') return 'parameters-too-weak';
     const parsed = z.parse(algorithm.broadcast, asked);
     const encoding = encodingFor(plan, algorithm, parsed);
-    return encoding === undefined ? 'layout-mismatch' : { algorithm, broadcast: parsed, examples, encoding };
+    return encoding === undefined ? 'layout-mismatch' : { algorithm, broadcast: parsed, examples, encoding, rounding };
   } catch {
     // A broadcast that its own algorithm cannot read, or numbers on which no honest vector fits.
     return 'layout-mismatch';

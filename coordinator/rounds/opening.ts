@@ -44,7 +44,7 @@ export async function openRound(
   invited: readonly DeviceId[],
 ): Promise<OpenedRound> {
   const encoding = learning.encoding(gridRequestOf(task));
-  const broadcast = learning.broadcast(task.examples);
+  const broadcast = learning.broadcast(task.examples, task.privacy.mechanism !== 'none');
   broadcasts.shelve(task.id, broadcast);
   const record = await rounds.reserve(task.id, invited.length, keyring.epoch);
   const plan = makePlan({

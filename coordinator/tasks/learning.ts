@@ -18,8 +18,12 @@ export interface Learning {
   readonly state: unknown;
   /** What the store keeps. */
   encode(): Bytes;
-  /** What H(broadcast) of the plan covers. */
-  broadcast(examples: { readonly source: string }): Bytes;
+  /**
+   * What H(broadcast) of the plan covers.
+   *
+   * @param isNoisy whether the round's sums hold noise, beside which nothing is rounded to the nearest
+   */
+  broadcast(examples: { readonly source: string }, isNoisy: boolean): Bytes;
   encoding(request: GridRequest): Encoding<string>;
   afterRound(aggregate: Aggregate<string>): Learning;
   readonly isDone: boolean;
@@ -58,7 +62,11 @@ function learningOf(algorithm: AnyAlgorithm, state: unknown): Learning {
       return toJson(algorithm.state, state);
     },
     encode: () => utf8(JSON.stringify(toJson(algorithm.state, state))),
-    broadcast: (examples) => encodeBroadcast({ examples, algorithm: toJson(algorithm.broadcast, published) }),
+    broadcast: (examples, isNoisy) =>
+      encodeBroadcast({
+        ...{ examples, algorithm: toJson(algorithm.broadcast, published) },
+        ...(algorithm.roundsToNearest && !isNoisy && { rounding: 'nearest' }),
+      }),
     encoding: (request) => chooseEncoding(algorithm.layout(published), request),
     afterRound: (aggregate) => learningOf(algorithm, algorithm.update(state, aggregate)),
     isDone: algorithm.isDone(state),

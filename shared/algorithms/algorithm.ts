@@ -44,6 +44,11 @@ export type Summary = Readonly<Record<string, number>>;
 export interface FederatedAlgorithm<Config, State, Broadcast, Example, Name extends string> {
   /** On the wire, e.g. `fed-avg/1`: a plan names an algorithm that the device already has; no code travels. */
   readonly name: string;
+  /**
+   * Whether vectors are rounded to the nearest grid step where no noise is added, so that a machine with all rows computes
+   * the same sums to the bit. It biases a sum of many small numbers: for what is counted in whole steps, or nearly so.
+   */
+  readonly roundsToNearest: boolean;
   readonly config: z.ZodMiniType<Config>;
   /** What the coordinator stores between rounds; holds the config too. */
   readonly state: z.ZodMiniType<State>;
@@ -68,14 +73,14 @@ export interface FederatedAlgorithm<Config, State, Broadcast, Example, Name exte
 /** An algorithm where its types no longer matter: the shells pass its values from one of its functions to the next. */
 export type AnyAlgorithm = FederatedAlgorithm<unknown, unknown, unknown, unknown, string>;
 
-type Optional = 'model' | 'summary';
+type Optional = 'model' | 'summary' | 'roundsToNearest';
 
 /** An algorithm from its parts, checked against the interface. One that learns no model, or has no figures, says nothing. */
 export function defineAlgorithm<Config, State, Broadcast, Example, Name extends string>(
   parts: Omit<FederatedAlgorithm<Config, State, Broadcast, Example, Name>, Optional> &
     Partial<Pick<FederatedAlgorithm<Config, State, Broadcast, Example, Name>, Optional>>,
 ): FederatedAlgorithm<Config, State, Broadcast, Example, Name> {
-  return { model: () => undefined, summary: () => ({}), ...parts };
+  return { model: () => undefined, summary: () => ({}), roundsToNearest: false, ...parts };
 }
 
 /**

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { binOf, binOffsets } from '../models/bins.ts';
+import type { Rounding } from '../encoding/stage.ts';
 import { predict, sigmoid } from '../models/predict.ts';
 import { algorithmRound } from '../testing/algorithm-round.ts';
 import { seededRandom } from '../testing/seeded-random.ts';
+import { treesOfOneTable } from '../testing/trees-of-one-table.ts';
 import { toJson } from './algorithm.ts';
 import type { LabelledRow } from './labelled-row.ts';
 import { type TreeBoostingConfig, treeBoosting } from './tree-boosting.ts';
-import { bestSplit } from './tree-split.ts';
 
 const edges = [[-1, 0, 1], [0.25, 0.5, 0.75], []];
 const configOf = (more: object = {}) => treeBoosting.config.parse({ edges, trees: 4, depth: 3, maxRows: 8, ...more });
@@ -23,70 +23,22 @@ function people(seed: number, count: number): LabelledRow[][] {
   return Array.from({ length: count }, () => Array.from({ length: random.below(8) }, row));
 }
 
-async function grown(config: TreeBoostingConfig, devices: readonly LabelledRow[][], seed = 1): Promise<Float32Array> {
+async function grown(
+  config: TreeBoostingConfig,
+  devices: readonly LabelledRow[][],
+  seed = 1,
+  rounding?: Rounding,
+): Promise<Float32Array> {
   let state = treeBoosting.init(config, seededRandom(0));
   while (!treeBoosting.isDone(state)) {
     // Through JSON, as between two rounds of a coordinator.
     const stored = JSON.parse(JSON.stringify(toJson(treeBoosting.state, state)));
     state = await algorithmRound(treeBoosting, treeBoosting.state.parse(stored), devices, {
       seed: `${seed}, ${state.round}`,
+      ...(rounding && { rounding }),
     });
   }
   return treeBoosting.model(state)!.parameters;
-}
-
-/**
- * The same trees from all rows in one table: whole numbers for every row, added node by node with no siblings, no sums and
- * no devices. Recursive where ours goes level by level.
- */
-function inMemory(rows: readonly LabelledRow[], config: TreeBoostingConfig): number[] {
-  const { depth, l2, learningRate, bias } = config;
-  const norm = 2 ** Math.ceil(Math.log2(config.maxRows * Math.sqrt(edges.length)));
-  const [perGradient, perCurvature] = [norm / 2 ** 20, norm / 4 / 2 ** 20];
-  const offsets = binOffsets(edges);
-  const logits = rows.map(() => Math.fround(bias));
-  const parameters = [bias];
-  for (let tree = 0; tree < config.trees; tree++) {
-    const steps = rows.map(({ label }, i) => {
-      const p = sigmoid(logits[i]!);
-      return { g: Math.round((p - label) / perGradient), h: Math.round((p * (1 - p)) / perCurvature) };
-    });
-    const questions = new Array<number>(2 * (2 ** depth - 1)).fill(0);
-    const leaves = new Array<number>(2 ** depth).fill(0);
-    const memberOf = new Array<number>(rows.length).fill(0);
-    const grow = (node: number, members: readonly number[], level: number): void => {
-      const gradients = new Float64Array(offsets.at(-1)!);
-      const curvatures = new Float64Array(offsets.at(-1)!);
-      for (const row of members)
-        for (const [feature, own] of edges.entries()) {
-          const bin = offsets[feature]! + binOf(own, rows[row]!.features[feature]!);
-          gradients[bin]! += steps[row]!.g * perGradient;
-          curvatures[bin]! += steps[row]!.h * perCurvature;
-        }
-      const split = bestSplit(edges, { gradients, curvatures }, config);
-      questions[2 * node] = split.feature;
-      questions[2 * node + 1] = split.edge;
-      const isRight = (row: number) =>
-        split.feature >= 0 && rows[row]!.features[split.feature]! >= edges[split.feature]![split.edge]!;
-      const sides = [members.filter((row) => !isRight(row)), members.filter(isRight)];
-      for (const [side, own] of sides.entries()) {
-        const child = 2 * node + 1 + side;
-        if (level + 1 < depth) {
-          grow(child, own, level + 1);
-          continue;
-        }
-        const leaf = child - (2 ** depth - 1);
-        const sum = (of: 'g' | 'h') => own.reduce((total, row) => total + steps[row]![of], 0);
-        const [gradient, curvature] = [sum('g') * perGradient, sum('h') * perCurvature];
-        leaves[leaf] = gradient === 0 ? 0 : Math.fround(learningRate * (-gradient / (curvature + l2)));
-        for (const row of own) memberOf[row] = leaf;
-      }
-    };
-    grow(0, [...rows.keys()], 0);
-    for (const row of rows.keys()) logits[row]! += leaves[memberOf[row]!]!;
-    parameters.push(...questions, ...leaves);
-  }
-  return parameters.map(Math.fround);
 }
 
 describe('tree boosting', () => {
@@ -97,11 +49,23 @@ describe('tree boosting', () => {
     for (const seed of [1, 2, 3]) {
       const devices = people(seed, 60);
       const config = configOf({ siblings, bias: 0.25 });
-      const table = inMemory(devices.flat(), config);
+      const table = treesOfOneTable(devices.flat(), config);
       // Whatever the rounding draws: whole steps have nothing to round.
       for (const draws of [1, 2])
         expect([...(await grown(config, devices, draws))], `seed ${seed}`).toEqual(table.map((value) => value + 0));
     }
+  });
+
+  it('rounds to the nearest where a cohort is too large for whole steps, and is still that of one table', async () => {
+    // Up to 2,047 devices share a grid of 2^20 steps, twice as many one of half as many steps.
+    const devices = people(5, 9000)
+      .filter(({ length }) => length > 0)
+      .map(([row]) => [row!])
+      .slice(0, 3000);
+    const config = configOf({ trees: 2, depth: 2, maxRows: 1 });
+    const table = treesOfOneTable(devices.flat(), config, { coarser: 2 }).map((value) => value + 0);
+    expect([...(await grown(config, devices, 1))]).toEqual(table);
+    expect([...(await grown(config, devices, 1, 'stochastic'))]).not.toEqual(table);
   });
 
   it('finds what no feature says alone', async () => {

@@ -92,6 +92,7 @@ export const treeBoosting = defineAlgorithm<
   Name
 >({
   name: 'tree-boosting/1',
+  roundsToNearest: true,
   config,
   state,
   broadcast,

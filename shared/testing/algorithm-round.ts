@@ -14,6 +14,7 @@ export type AlgorithmRoundOptions = {
   readonly seed: string | number;
   /** Of the whole sum; none unless said. */
   readonly noise?: NoiseMultiplier;
+  /** As a plan would have it unless said. */
   readonly rounding?: Rounding;
   readonly trainer?: Trainer;
 };
@@ -28,7 +29,7 @@ export async function algorithmRound<Config, State, Broadcast, Example, Name ext
   algorithm: FederatedAlgorithm<Config, State, Broadcast, Example, Name>,
   state: State,
   devices: readonly (readonly Example[])[],
-  { seed, noise, rounding = 'stochastic', trainer = untrained }: AlgorithmRoundOptions,
+  { seed, noise, rounding = roundingOf(algorithm, noise), trainer = untrained }: AlgorithmRoundOptions,
 ): Promise<State> {
   const random = seededRandom(seed);
   const broadcast = algorithm.publish(state);
@@ -51,4 +52,8 @@ export async function algorithmRound<Config, State, Broadcast, Example, Name ext
     state,
     decode(sum, encoding, { contributors: maxDevices, noiseVariance: 0n, centralVariance }),
   );
+}
+
+function roundingOf({ roundsToNearest }: { roundsToNearest: boolean }, noise: NoiseMultiplier | undefined): Rounding {
+  return roundsToNearest && noise === undefined ? 'nearest' : 'stochastic';
 }

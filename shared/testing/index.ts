@@ -36,4 +36,5 @@ export {
   runLoopback,
 } from './secagg-loopback.ts';
 export { type SeededRandom, seededRandom } from './seeded-random.ts';
+export { treesOfOneTable } from './trees-of-one-table.ts';
 export { type VirtualClock, virtualClock } from './virtual-clock.ts';

@@ -14,6 +14,8 @@ export const planBroadcast = z.strictObject({
   /** `source` names a feature source that the device has; the rest is that source's own query. */
   examples: z.looseObject({ source: z.string().check(z.minLength(1), z.maxLength(64)) }),
   algorithm: z.unknown(),
+  /** How vectors become whole grid steps; at random unless said. Never to the nearest where there is noise. */
+  rounding: z.optional(z.literal('nearest')),
 });
 export type PlanBroadcast = z.infer<typeof planBroadcast>;
 

@@ -60,7 +60,8 @@ describe('plan bundle', () => {
 describe('broadcast', () => {
   it('comes back as it went', () => {
     const value = { examples: { source: 'transactions/1', label: 'purchase-7d' }, algorithm: { parameters: 'AAAA' } };
-    expect(decodeBroadcast(encodeBroadcast(value))).toEqual(value);
+    for (const sent of [value, { ...value, rounding: 'nearest' as const }])
+      expect(decodeBroadcast(encodeBroadcast(sent))).toEqual(sent);
   });
 });
 
