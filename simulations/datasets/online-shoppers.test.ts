@@ -1,5 +1,9 @@
-import { describe, expect, it } from 'vitest';
-import { parseOnlineShoppers, shopperGrid } from './online-shoppers.ts';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadOnlineShoppers, parseOnlineShoppers, shopperGrid } from './online-shoppers.ts';
 
 const heading =
   'Administrative,Administrative_Duration,Informational,Informational_Duration,ProductRelated,ProductRelated_Duration,' +
@@ -32,5 +36,25 @@ describe('a session at an online shop', () => {
 
   it('is refused with the column that the file does not have', () => {
     expect(() => parseOnlineShoppers(heading.replace('Month', 'Moon'))).toThrow('no column Month');
+  });
+});
+
+describe('the sessions', () => {
+  let directory: string;
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'chorale-shoppers-'));
+  });
+  afterAll(() => rm(directory, { recursive: true }));
+
+  it('that are nowhere are not invented', async () => {
+    await expect(loadOnlineShoppers({ directory, isOffline: true })).rejects.toMatchObject({
+      code: 'not-found',
+      message: expect.stringContaining('online-shoppers.csv.gz'),
+    });
+  });
+
+  it('that were altered are refused', async () => {
+    await writeFile(join(directory, 'online-shoppers.csv.gz'), gzipSync(`${heading}\n${session}\n`));
+    await expect(loadOnlineShoppers({ directory, isOffline: true })).rejects.toThrow(/sha256/);
   });
 });

@@ -3,14 +3,20 @@
  * purchase (C. O. Sakar, Y. Kastro, UCI Machine Learning Repository, data set 468, 2018; CC BY 4.0).
  */
 
-import { ChoraleError, hex } from '@chorale/shared';
+import { ChoraleError } from '@chorale/shared';
 import type { LabelledRow } from '@chorale/shared/algorithms';
-import { sha256 } from '@chorale/shared/crypto';
 import type { FeatureGrid } from '@chorale/shared/features';
-import { readGzipped } from '../adapters/data-files.ts';
+import { contentOf, notFound, type Place, type Source } from './source.ts';
 
-const file = 'online-shoppers.csv.gz';
-const contentSha256 = '44b29f6ac84d6491bcf8d78e3cd544c10df910fe518293454174876f25956c4f';
+const source: Source = {
+  file: 'online-shoppers.csv.gz',
+  title: 'Online Shoppers (UCI, CC BY 4.0)',
+  sha256: '44b29f6ac84d6491bcf8d78e3cd544c10df910fe518293454174876f25956c4f',
+  home: {
+    url: 'https://archive.ics.uci.edu/static/public/468/online+shoppers+purchasing+intention+dataset.zip',
+    entry: /online_shoppers_intention\.csv$/,
+  },
+};
 
 type Column = {
   readonly name: string;
@@ -54,22 +60,11 @@ export const shopperGrid: FeatureGrid = {
   cells: 256,
 };
 
-/** @throws ChoraleError `not-found` where the folder does not have it; `invalid-input` if the copy was altered */
-export async function loadOnlineShoppers(directory: string | undefined): Promise<readonly LabelledRow[]> {
-  const content = directory === undefined ? undefined : await readGzipped(`${directory}/${file}`);
-  if (content === undefined) {
-    const where = directory === undefined ? 'CHORALE_DATA_DIR names no folder' : `there is no ${file} in ${directory}`;
-    throw new ChoraleError(
-      'not-found',
-      `nothing to reproduce: Online Shoppers (UCI, CC BY 4.0) was not found (${where})`,
-    );
-  }
-  if (hex(sha256(content)) !== contentSha256)
-    throw new ChoraleError(
-      'invalid-input',
-      `this copy of ${file} was altered: its content does not have the known sha256`,
-    );
-  return parseOnlineShoppers(new TextDecoder().decode(content));
+/** @throws ChoraleError `not-found` where it is nowhere; `invalid-input` if the copy was altered */
+export async function loadOnlineShoppers(place: Place): Promise<readonly LabelledRow[]> {
+  const content = await contentOf(source, place);
+  if (content === undefined) throw new ChoraleError('not-found', `nothing to reproduce: ${notFound(source, place)}`);
+  return parseOnlineShoppers(content);
 }
 
 /** @throws ChoraleError `invalid-input`, naming the column that is missing or the first malformed line */

@@ -35,7 +35,7 @@ export const shopperTrees: Scenario = {
   claim: { figure: 'auc', atLeast: 0.775 },
   seeds: 3,
   async prepare({ directory }) {
-    const sessions = await loadOnlineShoppers(directory);
+    const sessions = await loadOnlineShoppers({ directory });
     const origin = `Online Shoppers (UCI, CC BY 4.0): ${sessions.length} sessions`;
     return { origin, run: (setting) => run(sessions, setting) };
   },
