@@ -10,11 +10,12 @@ import * as z from 'zod/mini';
 import { uniformWords } from '../encoding/draws.ts';
 import { ChoraleError } from '../errors.ts';
 import { sigmoid } from '../models/predict.ts';
-import { binEdges, type TreesSpec } from '../models/spec.ts';
+import { binEdges } from '../models/spec.ts';
 import { leafOf, treeLayout, treesLogit } from '../models/trees.ts';
 import type { Random } from '../ports.ts';
 import { defineAlgorithm, type Terms } from './algorithm.ts';
 import { floatVector } from './float-vector.ts';
+import { treeCount, treesSpecOf } from './grown-trees.ts';
 import { hasFiniteFeatures, type LabelledRow, sampleRows } from './labelled-row.ts';
 import { shrunkenLeaf } from './tree-split.ts';
 
@@ -125,7 +126,7 @@ export const randomTrees = defineAlgorithm<
     const sums = { gradients: new Float32Array(trees * leaves), curvatures: new Float32Array(trees * leaves) };
     const asked = Float32Array.from(broadcast.questions);
     const { leavesAt } = treeLayout({ depth });
-    const spec = specOf(broadcast, parameters);
+    const spec = treesSpecOf(broadcast, parameters);
     const share = weighting === 'rows' ? 1 : 1 / rows.length;
     for (const { features, label } of rows) {
       const probability = sigmoid(treesLogit(spec, parameters, features));
@@ -159,7 +160,7 @@ export const randomTrees = defineAlgorithm<
 
   model({ config, parameters }) {
     if (treeCount(config, parameters) === 0) return undefined;
-    return { spec: specOf(config, parameters), parameters, standardization: undefined };
+    return { spec: treesSpecOf(config, parameters), parameters, standardization: undefined };
   },
 
   summary: ({ config, round, parameters }) => ({ round, trees: treeCount(config, parameters) }),
@@ -194,18 +195,6 @@ function questionsOfRound({ config, parameters, questions }: RandomTreesState): 
   const { leavesAt } = treeLayout(config);
   const from = treeCount(config, parameters) * leavesAt;
   return questions.slice(from, from + config.batch * leavesAt);
-}
-
-type Shape = Pick<RandomTreesConfig, 'depth' | 'edges'>;
-
-/** `trees` is at least 1 in a model's spec; before the first tree only the bias is read. */
-function specOf({ depth, edges }: Shape, parameters: Float32Array): TreesSpec {
-  const trees = Math.max(1, treeCount({ depth }, parameters));
-  return { family: 'trees', inputs: edges.length, edges, depth, trees };
-}
-
-function treeCount({ depth }: Pick<Shape, 'depth'>, parameters: Float32Array): number {
-  return (parameters.length - 1) / treeLayout({ depth }).length;
 }
 
 function askedTrees({ depth, questions }: Pick<RandomTreesBroadcast, 'depth' | 'questions'>): number {

@@ -10,11 +10,12 @@
 import * as z from 'zod/mini';
 import { ChoraleError } from '../errors.ts';
 import { binOf, binOffsets } from '../models/bins.ts';
-import { binEdges, type TreesSpec } from '../models/spec.ts';
+import { binEdges } from '../models/spec.ts';
 import { leafOf, treeLayout, treesLogit } from '../models/trees.ts';
 import { defineAlgorithm } from './algorithm.ts';
 import { exactClipNorm } from './exact-counts.ts';
 import { floatVector } from './float-vector.ts';
+import { treeCount, treesSpecOf } from './grown-trees.ts';
 import { hasFiniteFeatures, type LabelledRow, sampleRows } from './labelled-row.ts';
 import { exactStep, rowGradient } from './row-gradients.ts';
 import { bestSplit, leafValue, type NodeSums, type Split } from './tree-split.ts';
@@ -131,7 +132,7 @@ export const treeBoosting = defineAlgorithm<
       curvatures: new Float32Array(askedNodes(broadcast) * bins),
     };
     const grown = Float32Array.from(questions);
-    const spec = specOf(broadcast, parameters);
+    const spec = treesSpecOf(broadcast, parameters);
     for (const { features, label } of rows) {
       const node = leafOf({ depth: level, edges }, grown, 0, features);
       // Left children have even numbers, and stand next to each other where only they are asked for.
@@ -166,7 +167,7 @@ export const treeBoosting = defineAlgorithm<
 
   model({ config, parameters }) {
     if (treeCount(config, parameters) === 0) return undefined;
-    return { spec: specOf(config, parameters), parameters, standardization: undefined };
+    return { spec: treesSpecOf(config, parameters), parameters, standardization: undefined };
   },
 
   summary: ({ config, round, parameters, level }) => ({ round, trees: treeCount(config, parameters), level }),
@@ -208,18 +209,6 @@ function flatOf(nodes: readonly NodeSums[]): number[] {
 
 function leavesOf({ left, right }: Split, { l2, learningRate }: TreeBoostingConfig): number[] {
   return [left, right].map((pair) => learningRate * leafValue(pair, l2));
-}
-
-type Shape = Pick<TreeBoostingConfig, 'depth' | 'edges'>;
-
-/** `trees` is at least 1 in a model's spec; before the first tree only the bias is read. */
-function specOf({ depth, edges }: Shape, parameters: Float32Array): TreesSpec {
-  const trees = Math.max(1, treeCount({ depth }, parameters));
-  return { family: 'trees', inputs: edges.length, edges, depth, trees };
-}
-
-function treeCount({ depth }: Pick<Shape, 'depth'>, parameters: Float32Array): number {
-  return (parameters.length - 1) / treeLayout({ depth }).length;
 }
 
 function askedNodes({ level, leftOnly }: Pick<TreeBoostingBroadcast, 'level' | 'leftOnly'>): number {
