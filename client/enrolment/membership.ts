@@ -10,10 +10,12 @@ import {
   type TaskId,
 } from '@chorale/shared';
 import type { Purpose, SignedReceipt } from '@chorale/shared/consent';
+import type { PrivacyPolicy } from '@chorale/shared/privacy';
 import { deviceIdOf, signedCredential } from '@chorale/shared/secagg';
 import { deviceView, enrolmentText, routes, type TaskView } from '@chorale/shared/wire';
 import type { Http } from '../adapters/http.ts';
 import type { BookEntry } from '../consent/consent-book.ts';
+import { keptPromise } from '../privacy/task-promise.ts';
 import { type Identity, keepCredential, openIdentity, signWith } from './identity.ts';
 import type { CoordinatorKeys } from './keys.ts';
 import type { Outbox } from './outbox.ts';
@@ -30,6 +32,8 @@ export type Membership = {
   readonly enrolmentKey: Bytes;
   /** SHA-256 of the text in the receipt. */
   readonly policyHash: Bytes;
+  /** What the task promised when this device first joined it under that text. */
+  readonly promise: PrivacyPolicy;
 };
 
 export type MembershipPorts = ReceiptPorts & { readonly http: Http; readonly outbox: Outbox };
@@ -66,6 +70,7 @@ export async function joinTask(
     rootKey: keys.rootKey,
     enrolmentKey: keys.enrolmentKey,
     policyHash: fromHex(receipt.receipt.policy.sha256),
+    promise: await keptPromise(task.id, receipt.receipt.policy.sha256, task.privacy, ports.store),
   };
 }
 

@@ -2,7 +2,7 @@ import { type Bytes, newId, utf8 } from '@chorale/shared';
 import { builtIn } from '@chorale/shared/algorithms';
 import { sha256 } from '@chorale/shared/crypto';
 import { chooseEncoding } from '@chorale/shared/encoding';
-import { zero } from '@chorale/shared/privacy';
+import { noiseMultiplierFor, type PrivacyPolicy, zero } from '@chorale/shared/privacy';
 import { type Plan, type PlanKeyCertificate, trainingFloors } from '@chorale/shared/secagg';
 import { seededRandom } from '@chorale/shared/testing';
 import { encodeBroadcast, type TaskView } from '@chorale/shared/wire';
@@ -33,6 +33,7 @@ const stance: Stance = {
   task,
   floors: trainingFloors,
   policyHash: honest.policyHash,
+  promise: { mechanism: 'none' },
   purpose: 'training',
   lastRound: 7n,
   ledger: [],
@@ -49,7 +50,26 @@ const yesterdaysRound = {
 };
 const noisy = { mechanism: 'distributed', noiseNumerator: 1, noiseDenominator: 1 } as const;
 
+const promised: PrivacyPolicy = {
+  ...{ mechanism: 'distributed', unit: 'device-enrolment', epsilon: 1, delta: 1e-5, participations: 10 },
+};
+const promisedMultiplier = noiseMultiplierFor(promised);
+const promisedNoise = {
+  mechanism: 'distributed',
+  noiseNumerator: promisedMultiplier.numerator,
+  noiseDenominator: promisedMultiplier.denominator,
+} as const;
+
 describe('an offer', () => {
+  it('that keeps what the task had promised is taken, and so is one with more noise', () => {
+    const bound = { ...stance, promise: promised };
+    const central = { ...bound, promise: { ...promised, mechanism: 'central' } } as const;
+    const more = { ...promisedNoise, noiseNumerator: 2 * promisedNoise.noiseNumerator };
+    for (const noise of [promisedNoise, more])
+      for (const own of [bound, central])
+        expect(inspectOffer({ ...honest, ...noise }, certificate, own)).toBeUndefined();
+  });
+
   it('as strong as the device asks for is taken', () => {
     expect(inspectOffer(honest, certificate, stance)).toBeUndefined();
     expect(inspectOffer(honest, certificate, { ...stance, lastRound: undefined })).toBeUndefined();
@@ -81,6 +101,19 @@ describe('an offer', () => {
       'noise-too-weak',
       noisy,
       { floors: { ...trainingFloors, minNoiseMultiplier: 2 } },
+    ],
+    ['without noise, where the task had promised some', 'noise-too-weak', {}, { promise: promised }],
+    [
+      'whose coordinator adds the noise, where devices were to',
+      'noise-too-weak',
+      { ...promisedNoise, mechanism: 'central' },
+      { promise: promised },
+    ],
+    [
+      'of less noise than the task had promised',
+      'noise-too-weak',
+      { ...promisedNoise, noiseNumerator: promisedNoise.noiseNumerator - 2 },
+      { promise: promised },
     ],
     ['beyond the rounds of a day', 'budget', {}, { ledger: [yesterdaysRound] }],
     [

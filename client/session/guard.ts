@@ -5,7 +5,7 @@
 
 import { type Bytes, equal, type Instant, type TaskId } from '@chorale/shared';
 import { noiseVariance } from '@chorale/shared/encoding';
-import { zero } from '@chorale/shared/privacy';
+import { type PrivacyPolicy, zero } from '@chorale/shared/privacy';
 import {
   assumedCorrupt,
   type DeviceFloors,
@@ -18,6 +18,7 @@ import {
   type PlanKeyCertificate,
   toleratedDropouts,
 } from '@chorale/shared/secagg';
+import { keepsPromise } from '../privacy/task-promise.ts';
 import { type BudgetLimits, type Charge, isWithinLimits, type RoundEntry } from '../training/ledger.ts';
 import type { Question } from './question.ts';
 
@@ -27,6 +28,8 @@ export type Stance = {
   readonly floors: DeviceFloors;
   /** SHA-256 of the consent text that the person agreed to for this task. */
   readonly policyHash: Bytes;
+  /** What the task promised when the person agreed to it. */
+  readonly promise: PrivacyPolicy;
   /** Greatest round of the task ever claimed. */
   readonly lastRound: bigint | undefined;
   readonly purpose: string;
@@ -47,6 +50,7 @@ export function inspectOffer(
   if (!equal(plan.policyHash, stance.policyHash)) return 'policy-superseded';
   const planReason = inspectPlan(plan, stance.floors);
   if (planReason !== undefined) return planReason;
+  if (!keepsPromise(plan, stance.promise)) return 'noise-too-weak';
   const { purpose, ledger, limits, now } = stance;
   return isWithinLimits(ledger, { ...dearestCost(plan), task: plan.task, purpose }, limits, now) ? undefined : 'budget';
 }

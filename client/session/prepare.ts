@@ -88,12 +88,12 @@ async function refusalOf(
   { membership, lastRound }: PrepareOptions,
   { clock, crypto, ledger, floors, limits, isEligible }: RoundPorts,
 ): Promise<DeclineReason | undefined> {
-  const { task, purpose, policyHash, rootKey } = membership;
+  const { task, purpose, policyHash, promise, rootKey } = membership;
   const signed = { planBytes: bundle.plan, signature: bundle.signature, certificate };
   const verified = await crypto.perform(verifyPlanJob(rootKey, signed));
   if (verified.did !== 'verifyMany' || !verified.valid.every(Boolean)) return 'bad-signature';
   if (plan.round !== offer.round) return 'bad-signature';
-  const own = { task, purpose, floors, policyHash, limits };
+  const own = { task, purpose, floors, policyHash, promise, limits };
   const stance = { ...own, lastRound, ledger: await ledger.entries(), now: clock.now() };
   const reason = inspectOffer(plan, certificate, stance);
   if (reason !== undefined) return reason;

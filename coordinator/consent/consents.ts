@@ -132,6 +132,9 @@ export function createConsents({ ports, tasks, queue, onRefusal }: ConsentsParts
 
     async renew(task, subject, input) {
       await append(subject.device, await verified(task, subject, input));
+      // A refusal counts by whichever way it comes: the lobby and an open round hear of it before the door closes.
+      const state = stateOf(task, await historyOf(subject.device));
+      if (state !== 'granted') await onRefusal(task, subject.device);
       await check(task, subject.device);
     },
 

@@ -631,6 +631,24 @@ export const mutations: readonly Mutation[] = [
     tests: [guard('without noise, where the device insists on it'), guard('of less noise than the device insists on')],
   },
   {
+    attack: 'a task that had promised noise, and asks without',
+    defence: 'the promise of the day of joining, kept on the device',
+    edits: [
+      edit('client/session/guard.ts', "if (!keepsPromise(plan, stance.promise)) return 'noise-too-weak';"),
+      edit(
+        'client/privacy/task-promise.ts',
+        'if (promise !== undefined) return promise;',
+        'if (promise !== undefined) return shown;',
+      ),
+    ],
+    tests: [
+      guard('without noise, where the task had promised some'),
+      guard('whose coordinator adds the noise, where devices were to'),
+      guard('of less noise than the task had promised'),
+      test('client/privacy/task-promise.test.ts', 'whatever it shows later'),
+    ],
+  },
+  {
     attack: 'an algorithm that the device does not know',
     defence: 'a closed registry: no code travels',
     edits: [
