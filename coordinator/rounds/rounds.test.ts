@@ -142,14 +142,19 @@ describe('a task with enough devices', () => {
 const { cohort } = learningTask();
 
 describe('consent', () => {
-  it('withdrawn after the masked input went up, keeps the device out of the sum', async () => {
+  it.each([
+    'by itself',
+    'with an enrolment that is refused for it',
+  ])('withdrawn %s after the masked input went up, keeps the device out of the sum', async (way) => {
     const choir = await openChoir({ seed: 'withdraws' });
     const task = await choir.coordinator.tasks.create(learningTask({ cohort: { ...cohort, size: 6, minSize: 5 } }));
     let withdrawal: Promise<void> | undefined;
     const person = await choir.join(task);
     const withdraw = async () => {
-      const receipt = await person.receipt('withdrawn');
-      await choir.coordinator.consents.record({ device: person.id, task: task.id, receipt });
+      const { consents, devices } = choir.coordinator;
+      if (way === 'by itself')
+        await consents.record({ device: person.id, task: task.id, receipt: await person.receipt('withdrawn') });
+      else await expect(devices.enrol(await person.enrolment('withdrawn'))).rejects.toThrow();
     };
     // The others answer only after the withdrawal is durable.
     const onSend = (device: ScriptedDevice, name: string) => {

@@ -3,27 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { playSeeds } from './many.ts';
 import { playSeed } from './play.ts';
 import { drawScene } from './scene.ts';
-
-/** Seeds here; thousands by hand (`lab simulate faults`). */
-const seeds = 100;
+import { stormsKeepLaws } from './seeds-suite.ts';
 
 describe('storms of faults', () => {
-  it(`break no law, and rounds commit after them: seeds 1 to ${seeds}`, { timeout: 600_000 }, async () => {
-    const totals: Record<string, number> = {};
-    for (let seed = 1; seed <= seeds; seed++) {
-      const { failure, counts, commits } = await playSeed(seed);
-      expect(
-        failure,
-        `seed ${seed}: ${failure?.law}: ${failure?.what}\n${failure?.account.join('\n')}`,
-      ).toBeUndefined();
-      for (const [kind, count] of Object.entries({ ...counts, 'stormy commits': commits.stormy }))
-        totals[kind] = (totals[kind] ?? 0) + count;
-    }
-    // A storm without wind would prove nothing.
-    const kinds = ['device crashes', 'coordinator deaths', 'deaths while writing', 'refused operations', 'partitions'];
-    for (const kind of [...kinds, 'broken requests', 'withdrawals', 'stormy commits'])
-      expect(totals[kind], kind).toBeGreaterThan(9);
-  });
+  stormsKeepLaws(1, 100);
 
   it('happen again from their seed, byte for byte, on whatever thread and after whatever else', async () => {
     const digests: string[] = [];
