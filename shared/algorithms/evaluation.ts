@@ -12,6 +12,7 @@ import { parametersFit, standardizationFits } from './model-checks.ts';
 import {
   accuracy,
   averagePrecision,
+  baseRate,
   baseRateLogLoss,
   bestF1,
   brierLoss,
@@ -21,42 +22,59 @@ import {
   logLoss,
   majorityAccuracy,
   rocAuc,
+  rowsOf,
   type ScoreTable,
 } from './score-metrics.ts';
+import { dividesRows, partOf, partsOf, type Slice, slices } from './slices.ts';
 
 const isBinary = z.refine<{ readonly spec: ModelSpec }>(
   ({ spec }) => isPropensity(spec),
   'only models with one probability can be evaluated',
 );
 
+const binCount = z.int().check(z.minimum(2), z.maximum(4096));
+/** Without noise and under it: there a bin must hold enough people to be told from nobody. */
+const usualBins = { plain: 128, noisy: 32 };
+/** Of each part of a slice. */
+const sliceBins = 32;
+
 const question = {
   spec: modelSpec,
   parameters: floatVector,
   standardization: z.optional(standardization),
   /** Cells of each histogram, equally wide in log-odds: scores of rare events differ by factors, not by hundredths. */
-  bins: z._default(z.int().check(z.minimum(2), z.maximum(4096)), 128),
+  bins: binCount,
   /** Rows that one device may add; of more, it adds a random choice. */
   maxRows: z._default(z.int().check(z.positive(), z.maximum(65_536)), 50),
+  /** Groups of rows whose figures are told apart. */
+  slices: z._default(slices, []),
 };
-const broadcast = z.strictObject(question).check(parametersFit, standardizationFits, isBinary);
-const config = z
-  .strictObject({ ...question, rounds: z._default(z.int().check(z.positive()), 1) })
-  .check(parametersFit, standardizationFits, isBinary);
+const slicesFit = z.refine<{ readonly spec: ModelSpec; readonly slices: readonly Slice[] }>(
+  ({ spec, slices }) => slices.every((slice) => dividesRows(slice, spec.inputs)),
+  'slices: of a feature or a width that rows do not have',
+);
+const checks = [parametersFit, standardizationFits, isBinary, slicesFit] as const;
+const broadcast = z.strictObject(question).check(...checks);
+const settled = z.strictObject({ ...question, rounds: z._default(z.int().check(z.positive()), 1) });
+/** The number of bins is settled when a task begins: 128 unless given, 32 under noise. */
+const config = z.extend(settled, { bins: z.optional(binCount) }).check(...checks);
 
 const sums = z.array(z.number());
 const state = z.strictObject({
-  config,
+  config: settled.check(...checks),
   round: z.int().check(z.nonnegative()),
   devices: z.int().check(z.nonnegative()),
   positives: sums,
   negatives: sums,
   totals: sums,
+  /** Per part of each slice its positives, then its negatives. */
+  parts: sums,
 });
 
 export type EvaluationConfig = z.infer<typeof config>;
 export type EvaluationBroadcast = z.infer<typeof broadcast>;
 export type EvaluationState = z.infer<typeof state>;
-type Name = 'positives' | 'negatives' | 'totals';
+type Name = 'positives' | 'negatives' | 'totals' | 'parts';
 
 export const evaluation = defineAlgorithm<EvaluationConfig, EvaluationState, EvaluationBroadcast, LabelledRow, Name>({
   name: 'evaluation/1',
@@ -64,15 +82,21 @@ export const evaluation = defineAlgorithm<EvaluationConfig, EvaluationState, Eva
   state,
   broadcast,
 
-  init(config) {
-    const zeros = new Array<number>(config.bins).fill(0);
-    return { config, round: 0, devices: 0, positives: zeros, negatives: zeros, totals: totalsOf([]) };
+  init(given, _, terms) {
+    const isNoisy = terms !== undefined && terms.noiseMultiplier > 0;
+    const config = { ...given, bins: given.bins ?? (isNoisy ? usualBins.noisy : usualBins.plain) };
+    const zeros = (length: number) => new Array<number>(length).fill(0);
+    const empty = { positives: zeros(config.bins), negatives: zeros(config.bins), parts: zeros(partsLength(config)) };
+    return { config, round: 0, devices: 0, totals: totalsOf([]), ...empty };
   },
 
   publish: ({ config: { rounds: _, ...question } }) => question,
 
-  layout({ bins, maxRows }) {
+  layout({ bins, maxRows, slices }) {
+    // A row lies in one part of each slice.
+    const parts = { length: partsLength({ slices }), clipNorm: exactClipNorm(maxRows * Math.sqrt(slices.length)) };
     return [
+      ...(slices.length > 0 ? [{ name: 'parts' as const, ...parts }] : []),
       { name: 'positives', length: bins, clipNorm: exactClipNorm(maxRows) },
       { name: 'negatives', length: bins, clipNorm: exactClipNorm(maxRows) },
       // Five numbers, none above 1 a row.
@@ -87,11 +111,13 @@ export const evaluation = defineAlgorithm<EvaluationConfig, EvaluationState, Eva
       positives: histogram(scored, 1, broadcast.bins),
       negatives: histogram(scored, 0, broadcast.bins),
       totals: Float32Array.from(totalsOf(scored)),
+      parts: partCounts(broadcast, scored),
     };
   },
 
   update(state, { sums, contributors }) {
     const added = (name: Name) => state[name].map((sum, i) => sum + sums[name][i]!);
+    const { slices } = state.config;
     return {
       ...state,
       round: state.round + 1,
@@ -99,6 +125,7 @@ export const evaluation = defineAlgorithm<EvaluationConfig, EvaluationState, Eva
       positives: added('positives'),
       negatives: added('negatives'),
       totals: added('totals'),
+      parts: slices.length > 0 ? added('parts') : state.parts,
     };
   },
 
@@ -108,12 +135,12 @@ export const evaluation = defineAlgorithm<EvaluationConfig, EvaluationState, Eva
 });
 
 /** A row's score and label. */
-type Scored = { readonly score: number; readonly label: number };
+type Scored = { readonly score: number; readonly label: number; readonly features: Float32Array };
 
 function scoreRows({ spec, parameters, standardization }: EvaluationBroadcast, rows: readonly LabelledRow[]): Scored[] {
   const scores = predict(spec, parameters, batchOf(rows, spec.inputs, standardization).features);
   return rows
-    .map(({ label }, i) => ({ score: scores[i]!, label: label === 1 ? 1 : 0 }))
+    .map(({ label, features }, i) => ({ score: scores[i]!, label: label === 1 ? 1 : 0, features }))
     .filter(({ score }) => Number.isFinite(score));
 }
 
@@ -138,6 +165,24 @@ function histogram(scored: readonly Scored[], label: number, bins: number): Floa
   return counts;
 }
 
+/** Per part of each slice a histogram of its positives, then one of its negatives. */
+function partCounts({ slices }: EvaluationBroadcast, scored: readonly Scored[]): Float32Array {
+  const counts = new Float32Array(partsLength({ slices }));
+  let start = 0;
+  for (const slice of slices) {
+    for (const { score, label, features } of scored) {
+      const half = 2 * partOf(slice, features) + (label === 1 ? 0 : 1);
+      counts[start + half * sliceBins + binOf(score, sliceBins)]! += 1;
+    }
+    start += 2 * sliceBins * partsOf(slice);
+  }
+  return counts;
+}
+
+function partsLength({ slices }: { readonly slices: readonly Slice[] }): number {
+  return 2 * sliceBins * slices.reduce((sum, slice) => sum + partsOf(slice), 0);
+}
+
 function binOf(score: number, bins: number): number {
   const logit = Math.log(score / (1 - score));
   const bin = Math.floor((bins * (logit + outermostLogit)) / (2 * outermostLogit));
@@ -145,8 +190,8 @@ function binOf(score: number, bins: number): number {
 }
 
 /** The score in the middle of each cell stands for all in it. Noise can push counts below zero, which they never are. */
-function tableOf({ config: { bins }, positives, negatives }: EvaluationState): ScoreTable {
-  const middle = (bin: number) => scoreAt(bin + 0.5, bins);
+function tableOf({ positives, negatives }: Pick<EvaluationState, 'positives' | 'negatives'>): ScoreTable {
+  const middle = (bin: number) => scoreAt(bin + 0.5, positives.length);
   return {
     scores: Float64Array.from(positives, (_, bin) => middle(bin)),
     positives: Float64Array.from(positives, (count) => Math.max(0, count)),
@@ -184,5 +229,29 @@ function summarize(state: EvaluationState): Summary {
     accuracy: accuracy(table),
     majorityAccuracy: majorityAccuracy(positives / rows),
   };
-  return Object.fromEntries(Object.entries(figures).filter(([, value]) => Number.isFinite(value)));
+  const all = { ...figures, ...sliceFigures(state) };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => Number.isFinite(value)));
+}
+
+/** AUC of each part of each slice, by `slice/part`: what a release is judged by. Parts of one label alone have none. */
+export function sliceAucsOf(state: EvaluationState): Readonly<Record<string, number>> {
+  const aucs = partTables(state).map(({ name, table }) => [name, rocAuc(table)] as const);
+  return Object.fromEntries(aucs.filter(([, auc]) => Number.isFinite(auc)));
+}
+
+function sliceFigures(state: EvaluationState): Summary {
+  const figures = partTables(state).flatMap(({ name, table }) => [
+    [`${name} rows`, rowsOf(table)] as const,
+    [`${name} baseRate`, baseRate(table)] as const,
+    [`${name} auc`, rocAuc(table)] as const,
+  ]);
+  return Object.fromEntries(figures);
+}
+
+function partTables({ config: { slices }, parts }: EvaluationState): { name: string; table: ScoreTable }[] {
+  const names = slices.flatMap((slice) => Array.from({ length: partsOf(slice) }, (_, part) => `${slice.name}/${part}`));
+  return names.map((name, at) => {
+    const cut = (half: number) => parts.slice((2 * at + half) * sliceBins, (2 * at + half + 1) * sliceBins);
+    return { name, table: tableOf({ positives: cut(0), negatives: cut(1) }) };
+  });
 }

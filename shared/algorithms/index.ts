@@ -46,7 +46,13 @@ export {
   drift,
   driftReference,
 } from './drift.ts';
-export { type EvaluationBroadcast, type EvaluationConfig, type EvaluationState, evaluation } from './evaluation.ts';
+export {
+  type EvaluationBroadcast,
+  type EvaluationConfig,
+  type EvaluationState,
+  evaluation,
+  sliceAucsOf,
+} from './evaluation.ts';
 export { exactClipNorm } from './exact-counts.ts';
 export {
   type ExperimentBroadcast,
