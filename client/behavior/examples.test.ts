@@ -34,7 +34,15 @@ function request(allows: boolean) {
   for (let week = 0; week < 5; week++) log.add(order(start + week * 7 * dayMs + 1, 10 + week));
   const events = log.events();
   const now = start + 60 * dayMs;
-  return { purpose: 'training', allows: () => allows, events, sources: sourcesOf(log, {}), query, now } as const;
+  return {
+    purpose: 'training',
+    allows: () => allows,
+    events,
+    sources: sourcesOf(log, {}),
+    query,
+    now,
+    placeOf: () => 0,
+  } as const;
 }
 
 describe('examples', () => {
@@ -50,6 +58,21 @@ describe('examples', () => {
     expect(() => consentedExamples(unknown)).toThrow(expect.objectContaining({ code: 'invalid-input' }));
     const wider = { ...request(true), query: { ...query, maxRows: 10_000 } };
     expect(() => consentedExamples(wider)).toThrow(expect.objectContaining({ code: 'invalid-input' }));
+  });
+
+  it('are kept back where the device is in no fold that is asked', () => {
+    const fold = { label: 'march', of: 4, part: 2 } as const;
+    const rowsIn = (keep: 'inside' | 'outside', place: number) =>
+      consentedExamples({ ...request(true), placeOf: () => place, query: { ...query, fold: { ...fold, keep } } })
+        .length;
+    expect([rowsIn('inside', 0.5), rowsIn('inside', 0.74), rowsIn('inside', 0.75), rowsIn('inside', 0.2)]).toEqual([
+      4, 4, 0, 0,
+    ]);
+    expect([rowsIn('outside', 0.5), rowsIn('outside', 0.75)]).toEqual([0, 4]);
+    const labels: string[] = [];
+    const placeOf = (label: string) => labels.push(label) - 1;
+    consentedExamples({ ...request(true), placeOf, query: { ...query, fold: { ...fold, keep: 'inside' } } });
+    expect(labels).toEqual(['fold of march']);
   });
 
   it('are the only thing that a contribution is made of', () => {

@@ -2,7 +2,7 @@
 
 import { ChoraleError, type Instant } from '@chorale/shared';
 import type { Purpose } from '@chorale/shared/consent';
-import type { ChoraleEvent } from '@chorale/shared/features';
+import { type ChoraleEvent, isInFold } from '@chorale/shared/features';
 import type { SourceQuery, Sources } from './sources.ts';
 
 declare const consented: unique symbol;
@@ -20,6 +20,8 @@ export type ExamplesRequest = {
   readonly sources: Sources;
   readonly query: SourceQuery;
   readonly now: Instant;
+  /** This device's own draw for a label, in [0, 1). */
+  readonly placeOf: (label: string) => number;
 };
 
 /**
@@ -27,9 +29,12 @@ export type ExamplesRequest = {
  * the source cannot answer the query
  */
 export function consentedExamples(request: ExamplesRequest): ConsentedExamples {
-  const { purpose, allows, events, sources, query, now } = request;
+  const { purpose, allows, events, sources, now, placeOf } = request;
+  const { fold, ...query } = request.query;
   if (!allows(purpose)) throw new ChoraleError('consent-required', `nobody has agreed to ${purpose}`);
   const source = sources.get(query.source);
   if (source === undefined) throw new ChoraleError('invalid-input', 'this device has no such feature source');
-  return source.examples(events, query, now) as ConsentedExamples;
+  // Who is not asked answers like somebody who has nothing to say.
+  const isAsked = fold === undefined || isInFold(fold, placeOf(`fold of ${fold.label}`));
+  return (isAsked ? source.examples(events, query, now) : []) as readonly unknown[] as ConsentedExamples;
 }

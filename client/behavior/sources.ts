@@ -4,6 +4,7 @@ import type { Instant } from '@chorale/shared';
 import {
   type ChoraleEvent,
   exampleQuery,
+  type FoldQuery,
   labelledSnapshots,
   PurchaseHistory,
   transactionFeatures,
@@ -13,7 +14,11 @@ import { parseInput } from '@chorale/shared/wire';
 import type { EventLog } from './event-log.ts';
 
 /** A task's question to a source; fields beside `source` are the source's own. */
-export type SourceQuery = { readonly source: string; readonly [field: string]: unknown };
+export type SourceQuery = {
+  readonly source: string;
+  readonly fold?: FoldQuery | undefined;
+  readonly [field: string]: unknown;
+};
 
 export interface ExampleSource {
   /** Rows to learn from. Events are in order of time; `now` is the last instant known to the device. */

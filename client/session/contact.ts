@@ -1,11 +1,12 @@
 /** Everything that a device says to its coordinator and hears from it. Loaded when it is first needed. */
 
 import { type Bytes, ChoraleError, type Store } from '@chorale/shared';
-import { builtIn, registryOf } from '@chorale/shared/algorithms';
+import { builtIn, drawnPlace, registryOf } from '@chorale/shared/algorithms';
 import { maxBroadcastBytes, routes, type TaskView } from '@chorale/shared/wire';
 import { createHttp, type Http } from '../adapters/http.ts';
 import type { EventLog } from '../behavior/event-log.ts';
 import { consentedExamples } from '../behavior/examples.ts';
+import { foldSecret } from '../behavior/fold-secret.ts';
 import type { Sources } from '../behavior/sources.ts';
 import type { ChoraleNotices } from '../chorale.ts';
 import type { BookEntry, ConsentBook } from '../consent/consent-book.ts';
@@ -105,7 +106,7 @@ export class Contact {
   }
 
   #roundPorts(http: Http): Omit<RoundPorts, 'clock' | 'crypto' | 'ledger' | 'algorithms' | 'onError'> {
-    const { options, ports, book, log, sources } = this.#parts;
+    const { options, ports, store, book, log, sources } = this.#parts;
     const { floors, limits, training } = options;
     return {
       trainer: ports.trainer,
@@ -119,6 +120,7 @@ export class Contact {
         // Another tab may have taken the consent back.
         await book.load();
         const now = ports.clock.now();
+        const secret = await foldSecret(store, ports.random);
         return consentedExamples({
           purpose,
           allows: (one) => book.allows(one),
@@ -126,6 +128,7 @@ export class Contact {
           sources,
           query,
           now,
+          placeOf: (label) => drawnPlace(secret, label),
         });
       },
     };

@@ -152,6 +152,15 @@ describe('a question', () => {
     );
   });
 
+  it('of a fold is answered where enough devices are left in the sum, and refused where they are not', () => {
+    const fold = { label: 'march', of: 4, part: 1, keep: 'inside' } as const;
+    const inFold = (minDevices: number, keep: 'inside' | 'outside' = 'inside') => {
+      const question = { encoding, examples: { source: 'pairs/1', fold: { ...fold, keep } } };
+      return inspectQuestion({ ...honest, minDevices }, question, trainingFloors);
+    };
+    expect([inFold(64), inFold(63), inFold(32, 'outside')]).toEqual([undefined, 'cohort-too-small', undefined]);
+  });
+
   it('of an algorithm that the device does not have is refused', () => {
     expect(read({ algorithmHash: sha256(utf8('peek/1')) })).toBe('unknown-algorithm');
   });
@@ -190,10 +199,10 @@ describe('a question', () => {
   it('whose sums could leave 32 bits at the largest cohort is refused, up to the very device', () => {
     const question = read();
     if (typeof question === 'string') throw new Error(question);
-    expect(inspectQuestion(honest, question)).toBeUndefined();
+    expect(inspectQuestion(honest, question, trainingFloors)).toBeUndefined();
     const most = Math.floor((2 ** 31 - 1) / (question.encoding.amplitude + 1));
-    expect(inspectQuestion({ ...honest, maxDevices: most }, question)).toBeUndefined();
-    expect(inspectQuestion({ ...honest, maxDevices: most + 1 }, question)).toBe('range-overflow');
+    expect(inspectQuestion({ ...honest, maxDevices: most }, question, trainingFloors)).toBeUndefined();
+    expect(inspectQuestion({ ...honest, maxDevices: most + 1 }, question, trainingFloors)).toBe('range-overflow');
   });
 });
 

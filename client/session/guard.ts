@@ -5,6 +5,7 @@
 
 import { type Bytes, equal, type Instant, type TaskId } from '@chorale/shared';
 import { noiseVariance } from '@chorale/shared/encoding';
+import { askedOf } from '@chorale/shared/features';
 import { type PrivacyPolicy, zero } from '@chorale/shared/privacy';
 import {
   assumedCorrupt,
@@ -55,8 +56,16 @@ export function inspectOffer(
   return isWithinLimits(ledger, { ...dearestCost(plan), task: plan.task, purpose }, limits, now) ? undefined : 'budget';
 }
 
-/** Whether sums over the largest cohort of the plan can leave their 32 bits. */
-export function inspectQuestion(plan: Plan, { encoding }: Question): GuardReason | undefined {
+/**
+ * Whether sums over the largest cohort of the plan can leave their 32 bits, and whether enough devices are asked: those outside a
+ * fold add nothing, so the sum is of fewer than the cohort.
+ */
+export function inspectQuestion(
+  plan: Plan,
+  { encoding, examples: { fold } }: Pick<Question, 'encoding' | 'examples'>,
+  floors: Pick<DeviceFloors, 'minHonest'>,
+): GuardReason | undefined {
+  if (fold !== undefined && askedOf(fold, plan.minDevices) < floors.minHonest) return 'cohort-too-small';
   return inspectRange({
     devices: plan.maxDevices,
     amplitude: encoding.amplitude,

@@ -108,7 +108,7 @@ async function learn(
   const broadcast = bundle.broadcast ?? (await ports.fetchBroadcast(hex(plan.broadcastHash)));
   const question = readQuestion(plan, broadcast, ports.algorithms);
   if (typeof question === 'string') return question;
-  const range = inspectQuestion(plan, question);
+  const range = inspectQuestion(plan, question, ports.floors);
   if (range !== undefined) return range;
   const examples = await ports.examples(question.examples, membership.purpose);
   const randomness = roundRandomness(ports.roundSeed(plan.task, plan.round));

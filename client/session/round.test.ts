@@ -90,6 +90,7 @@ describe('a round', () => {
         sources: new Map([['pairs/1', { examples: pairs }]]),
         query: question.examples,
         now: 0,
+        placeOf: () => 0,
       });
       const randomness = roundRandomness(seedOf(`device ${i}`)(on.task, 1n));
       const tools = { trainer: {} as Trainer, signal: new AbortController().signal, randomness };

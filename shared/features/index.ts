@@ -19,6 +19,7 @@ export {
   gridOf,
   isMissing,
 } from './feature-grid.ts';
+export { askedOf, type FoldQuery, foldQuery, isInFold } from './folds.ts';
 export { canonicalEvent, ga4Events } from './ga4.ts';
 export { binEdgesOf, cellShares, type GridCounts, mediansOf, quantileOf, rowCount } from './grid-counts.ts';
 export { imputeFromNeighbours, imputeMedians, type NeighbourOptions } from './imputation.ts';

@@ -3,6 +3,7 @@
 import * as z from 'zod/mini';
 import { type Bytes, concat, fromUtf8, readU32, u32, utf8 } from '../bytes.ts';
 import { ChoraleError } from '../errors.ts';
+import { foldQuery } from '../features/folds.ts';
 import { parseInput } from './problem.ts';
 
 /** A broadcast larger than this does not travel on the socket but by HTTP, under its hash. */
@@ -11,8 +12,12 @@ export const maxBroadcastBytes = 64 * 1024 * 1024;
 
 /** What H(broadcast) covers: which examples the round asks about, and the algorithm's own broadcast. */
 export const planBroadcast = z.strictObject({
-  /** `source` names a feature source that the device has; the rest is that source's own query. */
-  examples: z.looseObject({ source: z.string().check(z.minLength(1), z.maxLength(64)) }),
+  /** `source` names a feature source that the device has; the rest, but for `fold`, is that source's own query. */
+  examples: z.looseObject({
+    source: z.string().check(z.minLength(1), z.maxLength(64)),
+    /** Only a part of the devices has anything to say; the others add nothing, and nobody can tell who. */
+    fold: z.optional(foldQuery),
+  }),
   algorithm: z.unknown(),
   /** How vectors become whole grid steps; at random unless said. Never to the nearest where there is noise. */
   rounding: z.optional(z.literal('nearest')),
