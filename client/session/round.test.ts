@@ -3,6 +3,7 @@ import { MemoryDisk, nodeCrypto } from '@chorale/shared/adapters/node';
 import { builtIn } from '@chorale/shared/algorithms';
 import { hkdf } from '@chorale/shared/crypto';
 import type { Trainer } from '@chorale/shared/models';
+import { decodePlanKeyCertificate, encodePlanKeyCertificate, planKeyText, planText } from '@chorale/shared/secagg';
 import {
   loopbackNetwork,
   type SeededRandom,
@@ -10,7 +11,7 @@ import {
   type VirtualClock,
   virtualClock,
 } from '@chorale/shared/testing';
-import { encodePlanBundle } from '@chorale/shared/wire';
+import { encodePlanBundle, type PlanBundle } from '@chorale/shared/wire';
 import { describe, expect, it } from 'vitest';
 import { consentedExamples } from '../behavior/examples.ts';
 import { keysOf, pairs, type Singer, type Stage, singer } from '../testing/choir.ts';
@@ -137,6 +138,65 @@ describe('a round', () => {
     expect(withdrawals).toHaveLength(count);
     for (const { packet } of withdrawals) expect(packet).toEqual({ name: 'withdraw', header: { round: '1' } });
     expect(keysOf(singers[0]!.disk).filter((key) => key.startsWith('ledger/'))).toEqual([`ledger/${on.task}/opened`]);
+  });
+});
+
+describe('a plan that is not the pinned coordinator’s', () => {
+  type Forge = (bundle: PlanBundle, random: SeededRandom) => Promise<PlanBundle>;
+  const crypto = nodeCrypto();
+
+  async function drawKey(random: SeededRandom) {
+    const secretKey = random.bytes(32);
+    const result = await crypto.perform({ do: 'publicKeys', agreement: [], signing: [secretKey] });
+    if (result.did !== 'publicKeys') throw new Error('no key');
+    return { secretKey, publicKey: result.signing[0]! };
+  }
+
+  async function sign(secretKey: Bytes, message: Bytes): Promise<Bytes> {
+    const result = await crypto.perform({ do: 'signMany', secretKey, messages: [message] });
+    if (result.did !== 'signMany') throw new Error('no signature');
+    return result.signatures[0]!;
+  }
+
+  const forgeries: Record<string, Forge> = {
+    'signed by a key that nobody certified': async (bundle, random) => {
+      const signature = await sign((await drawKey(random)).secretKey, planText(bundle.plan));
+      return { ...bundle, signature };
+    },
+    'whose key another root certified': async (bundle, random) => {
+      const { signature: _, ...certificate } = decodePlanKeyCertificate(bundle.planKeyCertificate);
+      const signature = await sign((await drawKey(random)).secretKey, planKeyText(certificate));
+      return { ...bundle, planKeyCertificate: encodePlanKeyCertificate({ ...certificate, signature }) };
+    },
+    'by keys of the adversary’s own from top to bottom': async (bundle, random) => {
+      const [root, key] = [await drawKey(random), await drawKey(random)];
+      const { signature: _, ...certificate } = decodePlanKeyCertificate(bundle.planKeyCertificate);
+      const own = { ...certificate, key: key.publicKey };
+      return {
+        ...bundle,
+        signature: await sign(key.secretKey, planText(bundle.plan)),
+        planKeyCertificate: encodePlanKeyCertificate({
+          ...own,
+          signature: await sign(root.secretKey, planKeyText(own)),
+        }),
+      };
+    },
+  };
+
+  it.each(Object.entries(forgeries))('%s is declined: the device says nothing and spends nothing', async (_, forge) => {
+    const on = await hall();
+    const singers = await choir(on);
+    const { bundle } = await on.coordinator.planFor(on.task, 1n);
+    const forged = await forge(bundle, on.random.fork('adversary'));
+    on.coordinator.bendBundle = () => forged;
+    await on.clock.run(on.coordinator.openRound(on.task));
+    expect(singers.map(({ rounds }) => rounds[0]?.outcome)).toEqual(
+      Array(count).fill({ outcome: 'declined', reason: 'bad-signature', contradictions: 0 }),
+    );
+    expect(on.coordinator.heard.filter(({ packet }) => turns.includes(packet.name))).toEqual([]);
+    for (const { disk } of singers) {
+      expect(keysOf(disk).filter((key) => key.startsWith('ledger/'))).toEqual([`ledger/${on.task}/opened`]);
+    }
   });
 });
 

@@ -2,12 +2,13 @@
 
 import { describe, expect, it } from 'vitest';
 import { nodeCrypto } from '../adapters/node-crypto.ts';
-import { type Bytes, bytes } from '../bytes.ts';
+import { type Bytes, bytes, equal } from '../bytes.ts';
 import { sha256 } from '../crypto/index.ts';
 import { type DeviceId, deviceIdFromBytes } from '../ids.ts';
 import {
   bitmapOf,
   cohortOf,
+  type Forgery,
   forgeCertificate,
   forgeRoster,
   identityOf,
@@ -37,6 +38,7 @@ import {
   advertisementBytes,
   decodeAdvertisement,
   encodeLeaf,
+  memberAt,
   neighboursOf,
   planHashOf,
   rosterRoot,
@@ -345,6 +347,84 @@ describe('a certificate', () => {
     expect(viewOf(seen, b!, unmaskings)).toEqual({ maskKey: 0, selfMask: 0 });
     expect(viewOf(seen, other!, unmaskings)).toEqual({ maskKey: 0, selfMask: 1 });
   });
+});
+
+describe('a certificate of a committee that is not everybody', () => {
+  const devices = 100;
+
+  it.each([
+    { with: 'enough, and others from outside', missing: 0, selfMask: 1 },
+    { with: 'too few, filled up from outside', missing: 1, selfMask: 0 },
+  ])('with $with opens $selfMask', async ({ missing, selfMask }) => {
+    const stage = await untilMasked(await secaggLab({ provider, devices, seed: 'outsiders' }));
+    const { lab, seen } = stage;
+    const { committee, header } = seen.cohort;
+    expect(committee.size).toBeLessThan(devices);
+    const everyone = all(seen);
+    const signed = await signaturesOfAll(stage, everyone, everyone);
+    const members = signed.filter(({ place }) => committee.has(place)).slice(missing, header.committeeThreshold);
+    const outsiders = signed.filter(({ place }) => !committee.has(place));
+    const signatures = [...members, ...outsiders].sort((a, b) => a.place - b.place);
+    expect(signatures.length).toBeGreaterThan(header.committeeThreshold);
+    expect(await openedBy(stage, lab.ids[0]!, { maskers: everyone, survivors: everyone, signatures })).toEqual({
+      maskKey: 0,
+      selfMask,
+    });
+  });
+
+  it.each([
+    { by: 'one that somebody enrolled (the control)', isForged: false, selfMask: 1 },
+    { by: 'one that nobody enrolled', isForged: true, selfMask: 0 },
+  ])('with the signature of $by among T opens $selfMask', async ({ isForged, selfMask }) => {
+    const plan = { sigma: 10, eta: 10, corruptBasisPoints: 200, dropoutBasisPoints: 2000 };
+    const lab = await secaggLab({ provider, devices: 48, seed: 'invented', plan });
+    const holder = lab.ids[0]!;
+    const begun = await beginLockstep(provider, lab);
+    const seen = cohortOf((await playTurn(begun)).sentDown.get(holder)![0]!);
+    const { committee, header } = seen.cohort;
+    const around = new Set([seen.placeOf(holder), ...neighboursOf(seen.cohort, seen.placeOf(holder))]);
+    const stranger = [...committee].find((place) => !around.has(place))!;
+    // A holder has verified its neighbours when it deals; of whom it never heard, it learns at R4 only.
+    const identity = memberAt(seen.cohort, stranger).identityKey;
+    const invented = seen.advertisements.map((entry) =>
+      isForged && equal(entry.leaf.identityKey, identity)
+        ? { ...entry, credential: bytes(entry.credential.length) }
+        : entry,
+    );
+    const roster = await forgeRoster(provider, lab, invented, header);
+    const advertised = await playTurn(begun, {
+      tamperDown: (device, message) => (device === holder && message.name === 'roster' ? roster : message),
+    });
+    const stage = { lab, seen, lockstep: await playTurn(await playTurn(advertised)) };
+    const everyone = all(seen);
+    const signed = await signaturesOfAll(stage, everyone, everyone);
+    const others = signed.filter(({ place }) => committee.has(place) && place !== stranger);
+    const signatures = [
+      ...others.slice(0, header.committeeThreshold - 1),
+      ...signed.filter(({ place }) => place === stranger),
+    ].sort((a, b) => a.place - b.place);
+    expect(signatures).toHaveLength(header.committeeThreshold);
+    expect(await openedBy(stage, holder, { maskers: everyone, survivors: everyone, signatures })).toEqual({
+      maskKey: 0,
+      selfMask,
+    });
+  });
+
+  /** What one holder gives away about a neighbour that survived. */
+  async function openedBy(
+    stage: Stage,
+    holder: DeviceId,
+    forgery: Pick<Forgery, 'maskers' | 'survivors' | 'signatures'>,
+  ) {
+    const { seen, lockstep } = stage;
+    const place = seen.placeOf(holder);
+    const tags = tagsOf(stage, () => forgery.maskers);
+    const certificate = forgeCertificate(seen, { ...forgery, place, tags });
+    const told = await tell(provider, stateOf(lockstep, holder), certificate, lockstep.now);
+    const body = sentBody(told, 'unmask');
+    const victim = neighboursOf(seen.cohort, place)[0]!;
+    return viewOf(seen, victim, body ? [{ holder: place, maskers: forgery.maskers, body }] : []);
+  }
 });
 
 describe('dropouts chosen to cut the ring', () => {

@@ -71,8 +71,8 @@ export const mutations: readonly Mutation[] = [
     ],
   },
   {
-    attack: 'a second U1 for one device',
-    defence: 'only the first message of a name counts',
+    attack: 'a second U1, or U2, that one device is shown',
+    defence: 'the device stands where it is, and keeps the second as evidence',
     edits: [
       edit(
         secagg('client.ts'),
@@ -152,6 +152,30 @@ export const mutations: readonly Mutation[] = [
       forgeries('forged in the name of others'),
       forgeries('given out under other places'),
     ],
+  },
+  {
+    attack: 'a certificate filled up with signatures from outside the committee',
+    defence: 'only places of the committee count',
+    edits: [
+      edit(
+        secagg('client/unmask.ts'),
+        'const signatures = certificate.signatures.filter(({ place }) => committee.has(place));',
+        'const signatures = certificate.signatures.filter(({ place }) => committee.size > 0 && place >= 0);',
+      ),
+    ],
+    tests: [attacks('too few, filled up from outside')],
+  },
+  {
+    attack: 'committee members that nobody enrolled',
+    defence: 'the credentials of signers that are no neighbours are verified at R4',
+    edits: [
+      edit(
+        secagg('client/unmask.ts'),
+        'good.has(signed) && (good.has(credential.signed) || isVerified(round, credential.name)),',
+        'good.has(signed) && (credential.name.length > 0 || isVerified(round, credential.name)),',
+      ),
+    ],
+    tests: [attacks('one that nobody enrolled')],
   },
   {
     attack: 'duplicated committee signatures',
@@ -404,6 +428,48 @@ export const mutations: readonly Mutation[] = [
     tests: [attacks('that took more than a minute')],
   },
   {
+    attack: 'a plan by anybody else than the coordinator whose root key the app pins',
+    defence: 'root, plan key and plan are one chain of signatures',
+    edits: [
+      edit(
+        'client/session/prepare.ts',
+        "if (verified.did !== 'verifyMany' || !verified.valid.every(Boolean)) return 'bad-signature';",
+        "if (verified.did !== 'verifyMany') return 'bad-signature';",
+      ),
+    ],
+    tests: [
+      test('client/session/round.test.ts', 'signed by a key that nobody certified'),
+      test('client/session/round.test.ts', 'whose key another root certified'),
+      test('client/session/round.test.ts', 'by keys of the adversary’s own from top to bottom'),
+    ],
+  },
+  {
+    attack: 'a plan key that was stolen once, or is for other tasks',
+    defence: 'its certificate names tasks, a time and an epoch',
+    edits: [
+      edit(secagg('plan-key.ts'), "if (!certificate.tasks.includes(plan.task)) return 'bad-signature';"),
+      edit(
+        secagg('plan-key.ts'),
+        "if (now < certificate.notBefore || now > certificate.notAfter) return 'bad-signature';",
+      ),
+      edit(secagg('plan-key.ts'), "if (plan.round >> 48n !== BigInt(certificate.epoch)) return 'stale-round';"),
+    ],
+    tests: [
+      guard('by a key for other tasks'),
+      guard('by a key that is not valid yet'),
+      guard('by a key that is not valid any more'),
+      guard('of another epoch than its key'),
+    ],
+  },
+  {
+    attack: 'another purpose than the person agreed to, under another text',
+    defence: 'the plan names the consent text, and it must be the one agreed to',
+    edits: [
+      edit('client/session/guard.ts', "if (!equal(plan.policyHash, stance.policyHash)) return 'policy-superseded';"),
+    ],
+    tests: [guard('under another consent text')],
+  },
+  {
     attack: 'a replayed round, a round jump',
     defence: 'round numbers only grow, and not by leaps',
     edits: [
@@ -588,10 +654,21 @@ export const mutations: readonly Mutation[] = [
     tests: [server('whose contribution is beyond every honest one')],
   },
   {
-    attack: 'malformed, truncated and oversized bytes',
-    defence: 'every decoder is bounded and reads to the end',
+    attack: 'oversized bytes',
+    defence: 'every decoder reads to the end',
     edits: [
       edit(secagg('reader.ts'), "if (this.#offset !== this.#value.length) throw this.malformed('it is too long');"),
+    ],
+    tests: [
+      test(secagg('messages.test.ts'), 'refuses every truncation and a byte too many'),
+      test(secagg('messages.test.ts'), 'refuses an oversized text'),
+    ],
+  },
+  {
+    attack: 'truncated bytes',
+    defence: 'no decoder reads beyond the end',
+    edits: [
+      edit(secagg('reader.ts'), "if (offset + length > this.#value.length) throw this.malformed('it is too short');"),
     ],
     tests: [test(secagg('messages.test.ts'), 'refuses every truncation and a byte too many')],
   },
@@ -617,6 +694,17 @@ export const mutations: readonly Mutation[] = [
     defence: 'its own floor of γ',
     edits: [edit(secagg('inspect.ts'), 'plan.corruptBasisPoints < floors.minCorruptBasisPoints ||')],
     tests: [attacks('fewer assumed corrupt'), guard('that assumes fewer corrupt devices')],
+  },
+  {
+    attack: 'δ above the device’s own',
+    defence: 'its own ceiling of δ',
+    edits: [
+      edit(
+        secagg('inspect.ts'),
+        "if (plan.dropoutBasisPoints > floors.maxDropoutBasisPoints) return 'parameters-too-weak';",
+      ),
+    ],
+    tests: [attacks('more dropouts'), guard('that tolerates more dropouts')],
   },
   {
     attack: 'a plan without noise, where the device insists on it',
@@ -654,8 +742,8 @@ export const mutations: readonly Mutation[] = [
     edits: [
       edit(
         'client/session/question.ts',
-        "if (algorithm === undefined) return 'unknown-algorithm';",
-        "if (algorithm === undefined) return 'layout-mismatch';",
+        'const algorithm = [...algorithms.values()].find(({ name }) => equal(sha256(utf8(name)), plan.algorithmHash));',
+        'const algorithm = algorithms.values().next().value;',
       ),
     ],
     tests: [guard('of an algorithm that the device does not have')],
