@@ -27,6 +27,22 @@ describe('an identity', () => {
     expect(a).toEqual(b);
   });
 
+  it('is one when two tabs find that it has lost its ledger, however their steps fall', async () => {
+    for (let late = 0; late < 8; late++) {
+      const disk = new MemoryDisk();
+      const store = memoryStore({ disk });
+      const lost = await open(store);
+      await store.delete(openedKey(task));
+      const [slow, fast] = await Promise.all([
+        open(stopping(memoryStore({ disk }), late)),
+        open(memoryStore({ disk })),
+      ]);
+      expect(slow).toEqual(fast);
+      expect(fast.publicKey).not.toEqual(lost.publicKey);
+      expect(await open(store)).toEqual(fast);
+    }
+  });
+
   it('that has lost its ledger is retired, with its credential', async () => {
     const disk = new MemoryDisk();
     const store = memoryStore({ disk });
@@ -37,3 +53,33 @@ describe('an identity', () => {
     expect(next.credential).toBeUndefined();
   });
 });
+
+/** A store of which one operation, the one after `before` others, waits until everybody else is done. */
+function stopping(store: Store, before: number): Store {
+  let operations = 0;
+  const turn = async () => {
+    if (operations++ === before) await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+  return {
+    ...store,
+    range: store.range.bind(store),
+    batch: store.batch.bind(store),
+    close: store.close.bind(store),
+    async get(key) {
+      await turn();
+      return store.get(key);
+    },
+    async put(key, value) {
+      await turn();
+      return store.put(key, value);
+    },
+    async delete(key) {
+      await turn();
+      return store.delete(key);
+    },
+    async compareAndSet(key, expected, next) {
+      await turn();
+      return store.compareAndSet(key, expected, next);
+    },
+  };
+}

@@ -47,12 +47,15 @@ export type IdentityPorts = {
 /** The device's identity in a task, made when there is none. Two tabs that make one at once end up with the same. */
 export async function openIdentity(task: TaskId, ports: IdentityPorts): Promise<Identity> {
   const { store } = ports;
-  const hasLedger = (await store.get(openedKey(task))) !== undefined;
-  if (!hasLedger) await store.delete(keyOf(task));
+  const before = await store.get(keyOf(task));
+  if ((await store.get(openedKey(task))) === undefined) {
+    // A mark is written before its key and was not there after this key was read: so the key has lost its ledger, and is not what
+    // another tab has made in between. It goes before there is a mark again, which would give it a new life.
+    if (before !== undefined) await store.compareAndSet(keyOf(task), before, undefined);
+    await store.put(openedKey(task), encodeRecord(true));
+  }
   const found = decodeRecord(stored, await store.get(keyOf(task)));
   if (found !== undefined) return identityOf(task, found);
-  // The mark first: a crash in between leaves a mark without a key, which is harmless, never a key without a mark.
-  await store.put(openedKey(task), encodeRecord(true));
   const made = await newKey(ports);
   if (await store.compareAndSet(keyOf(task), undefined, encodeRecord(made))) return identityOf(task, made);
   return openIdentity(task, ports);

@@ -5,6 +5,7 @@ import {
   type Clock,
   deviceIdToBytes,
   fromBase64url,
+  invariant,
   type Random,
   type TaskId,
   type Transport,
@@ -182,20 +183,23 @@ export class Participation {
     const { task, purpose } = membership;
     const ledger = this.#ledger;
     const ports = { ...this.#ports, ...this.#ports.round, ledger };
-    let sending: { sentBytes: number; mechanism: MechanismName } = { sentBytes: 0, mechanism: 'none' };
+    const sending = new Map<bigint, { readonly sentBytes: number; readonly mechanism: MechanismName }>();
     return {
       async prepare(offer, lastRound, signal) {
         const prepared = await prepareRound(offer, { membership, lastRound, signal }, ports);
         if (typeof prepared === 'object') {
           const { dimension, mechanism } = prepared.plan;
-          sending = { sentBytes: 4 * dimension, mechanism };
+          sending.set(offer.round, { sentBytes: 4 * dimension, mechanism });
         }
         return prepared;
       },
       async persist({ kind, round, rho = zero }) {
         if (kind === 'claimed') return (await ledger.claim({ task, round, purpose })) ? undefined : 'already-claimed';
         if (kind === 'spent') {
-          return (await ledger.spend({ task, round }, { ...sending, rho }, ports.limits)) ? undefined : 'budget';
+          const sent = sending.get(round);
+          invariant(sent !== undefined, 'only a round that was prepared sends');
+          sending.delete(round);
+          return (await ledger.spend({ task, round }, { ...sent, rho }, ports.limits)) ? undefined : 'budget';
         }
         await ledger.advance({ task, round }, kind);
         return undefined;

@@ -1,4 +1,4 @@
-import { addModulo, type Bytes, hex, type Packet, type TaskId } from '@chorale/shared';
+import { addModulo, type Bytes, hex, type Packet, type Random, type TaskId } from '@chorale/shared';
 import { MemoryDisk, nodeCrypto } from '@chorale/shared/adapters/node';
 import { builtIn } from '@chorale/shared/algorithms';
 import { hkdf } from '@chorale/shared/crypto';
@@ -142,10 +142,10 @@ describe('a round', () => {
 });
 
 describe('a plan that is not the pinned coordinator’s', () => {
-  type Forge = (bundle: PlanBundle, random: SeededRandom) => Promise<PlanBundle>;
+  type Forge = (bundle: PlanBundle, random: Random) => Promise<PlanBundle>;
   const crypto = nodeCrypto();
 
-  async function drawKey(random: SeededRandom) {
+  async function drawKey(random: Random) {
     const secretKey = random.bytes(32);
     const result = await crypto.perform({ do: 'publicKeys', agreement: [], signing: [secretKey] });
     if (result.did !== 'publicKeys') throw new Error('no key');
