@@ -4,7 +4,7 @@ import type { ChoraleError, Instant, TaskId, Unsubscribe } from '@chorale/shared
 import type { ConsentState, PolicyText, Purpose, SignedReceipt } from '@chorale/shared/consent';
 import type { EventProperties, StandardEventName } from '@chorale/shared/features';
 import type { Listener } from './notices.ts';
-import type { Score } from './personalization/scorer.ts';
+import type { Explanation, Score } from './personalization/scorer.ts';
 import type { PersonData, PrivacyReport } from './privacy/person-data.ts';
 import type { RoundOutcome } from './session/outcome.ts';
 
@@ -63,6 +63,13 @@ export interface Chorale {
 
   /** @param task its id or its name */
   score(task: string): Score;
+  /**
+   * The same score, and why: what each feature adds to its log-odds. Never asks anybody, and waits for nothing.
+   *
+   * @param task its id or its name
+   * @throws ChoraleError `invalid-input` for a model that is not a sum over features, such as an mlp or segments
+   */
+  explain(task: string): Explanation;
 
   /** @returns whether the client became ready in time, as the notice `ready` means it; never rejects */
   ready(options?: { readonly timeoutMs?: number }): Promise<boolean>;

@@ -1,9 +1,9 @@
 import { MemoryDisk, memoryStore, nodeCrypto } from '@chorale/shared/adapters/node';
 import { dayMs } from '@chorale/shared/features';
-import { predict } from '@chorale/shared/models';
+import { type ModelSpec, parameterCount, predict, sigmoid } from '@chorale/shared/models';
 import { loopbackNetwork, seededRandom, virtualClock } from '@chorale/shared/testing';
 import { describe, expect, it } from 'vitest';
-import { type ChoraleOptions, createClient } from './node.ts';
+import { type ChoraleOptions, createClient, type ExampleSource } from './node.ts';
 import { keysOf, pairs, type Singer, type Stage, singer } from './testing/choir.ts';
 import { FakeCoordinator } from './testing/fake-coordinator.ts';
 
@@ -479,6 +479,55 @@ describe('a score', () => {
     await chorale.refresh();
     expect(chorale.score('swapped').modelVersion).toBeUndefined();
     expect(errors.map(({ code }) => code)).toEqual(['invalid-input']);
+  });
+});
+
+describe('an explanation', () => {
+  const explained = async (options: Partial<ChoraleOptions> = {}, spec: ModelSpec = linear) => {
+    const on = await stage();
+    const task = on.coordinator.addTask({ name: 'why' });
+    const numbers = spec === linear ? parameters : new Float32Array(parameterCount(spec));
+    await on.coordinator.publishModel(task, spec, numbers, { mean: [1, 2], std: [2, 1], clip: 4 });
+    const { chorale } = singer(on, 'a', { sources, ...options });
+    await chorale.consent.grant(['scoring']);
+    await chorale.refresh();
+    return chorale;
+  };
+
+  it('says beside the score what each feature added to it, under the names of its source', async () => {
+    const named = { 'pairs/1': { ...(sources['pairs/1'] as ExampleSource), features: ['a', 'b'] } };
+    const chorale = await explained({ sources: named });
+    chorale.track('pair', { a: 3, b: 5 });
+    const { bias, contributions, ...score } = chorale.explain('why');
+    expect(score).toEqual(chorale.score('why'));
+    expect(bias).toBe(0.125);
+    expect(contributions).toEqual([
+      { feature: 'a', logOdds: 0.5 },
+      { feature: 'b', logOdds: -0.75 },
+    ]);
+    expect(score.value).toBeCloseTo(sigmoid(0.125 + 0.5 - 0.75), 6);
+  });
+
+  it('numbers the features of a source that has not named them', async () => {
+    const chorale = await explained();
+    chorale.track('pair', { a: 3, b: 5 });
+    expect(chorale.explain('why').contributions.map(({ feature }) => feature)).toEqual(['feature 0', 'feature 1']);
+  });
+
+  it('is empty where there is no score, with the score’s own reason', async () => {
+    const chorale = await explained();
+    const nothing = { value: undefined, bias: undefined, contributions: [] };
+    expect(chorale.explain('why')).toEqual({ ...nothing, modelVersion: 1, reason: 'DEFAULT' });
+    await chorale.consent.withdraw(['scoring']);
+    expect(chorale.explain('why')).toEqual({ ...nothing, modelVersion: undefined, reason: 'CONSENT_MISSING' });
+  });
+
+  it('is refused for a model that is not a sum over features, which can still be scored', async () => {
+    const output = { outputs: 1, output: 'sigmoid' } as const;
+    const chorale = await explained({}, { family: 'mlp', inputs: 2, hidden: [2], activation: 'relu', ...output });
+    chorale.track('pair', { a: 3, b: 5 });
+    expect(chorale.score('why').reason).toBe('TARGETING_MATCH');
+    expect(() => chorale.explain('why')).toThrow(expect.objectContaining({ code: 'invalid-input' }));
   });
 });
 

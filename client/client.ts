@@ -10,7 +10,7 @@ import { type BookEntry, ConsentBook } from './consent/consent-book.ts';
 import { Announcer, type Listener } from './notices.ts';
 import type { ParsedOptions } from './options.ts';
 import { keptModels } from './personalization/models.ts';
-import { type Score, Scorer } from './personalization/scorer.ts';
+import { type Explanation, type Score, Scorer } from './personalization/scorer.ts';
 import type { Ports } from './ports.ts';
 import {
   type PersonData,
@@ -114,6 +114,10 @@ class Client implements Chorale {
 
   score(task: string): Score {
     return this.#scorer.score(task);
+  }
+
+  explain(task: string): Explanation {
+    return this.#scorer.explain(task);
   }
 
   // Consent

@@ -25,6 +25,8 @@ export interface ExampleSource {
   examples(events: readonly ChoraleEvent[], query: SourceQuery, now: Instant): readonly unknown[];
   /** Raw features of this moment, for scores; undefined while there is nothing to say about the person. */
   current?(events: readonly ChoraleEvent[], query: SourceQuery, now: Instant): Float32Array | undefined;
+  /** What explanations of scores call the features, in their order; numbered unless given. */
+  readonly features?: readonly string[];
 }
 
 /** What an app may give for a source: all of it, or only the way to examples. */
@@ -47,6 +49,7 @@ function transactionSource(log: EventLog): ExampleSource {
   return {
     examples: (events, query, now) => labelledSnapshots(events, parseInput(exampleQuery, query, 'examples'), now),
     current: (_events, _query, now) => transactionFeatures(history(), now),
+    features: transactions1.features.map(({ name }) => name),
   };
 }
 

@@ -4,6 +4,7 @@ export { shuffledBatches } from './batches.ts';
 export { binOf, binOffsets } from './bins.ts';
 export { nearestCentroid, squaredDistances } from './centroids.ts';
 export { type DenseLayer, denseLayers } from './dense.ts';
+export { type Explanation, explain } from './explain.ts';
 export { areParametersOf, initialParameters, parameterCount } from './parameters.ts';
 export { predict, sigmoid } from './predict.ts';
 export {
