@@ -6,12 +6,14 @@ import { encodeGroup } from './encode.ts';
 import { kernelGroup } from './kernel.ts';
 import { type BenchGroup, jsonLine, tableLine } from './measurement.ts';
 import { secaggGroup } from './secagg.ts';
+import { simulatorGroup } from './simulator.ts';
 
 const groups: Readonly<Record<string, BenchGroup>> = {
   kernel: kernelGroup,
   crypto: cryptoGroup,
   encode: encodeGroup,
   secagg: secaggGroup,
+  simulator: simulatorGroup,
 };
 
 type Options = { readonly json?: true; readonly quick?: true };

@@ -4,12 +4,15 @@
 export type Measurement = {
   readonly name: string;
   readonly value: number;
-  readonly unit: 's' | 'ms' | 'GB/s' | '1/s';
+  readonly unit: 's' | 'ms' | Rate;
   /** The same unit: what the control took or reached in this run. */
   readonly control: number;
   /** Which control. */
   readonly against: string;
 };
+
+const rates = ['GB/s', '1/s', 'updates/s'] as const;
+type Rate = (typeof rates)[number];
 
 export type BenchOptions = {
   /** Fewer repetitions, and none of the cases that take long. */
@@ -40,12 +43,12 @@ export function jsonLine(measurement: Measurement): string {
 
 export function tableLine(measurement: Measurement): string {
   const { name, value, unit, control, against } = measurement;
-  const numbers = `${text(value)} ${unit.padEnd(5)}${text(ratioOf(measurement))} ×`;
+  const numbers = `${text(value)} ${unit.padEnd(10)}${text(ratioOf(measurement))} ×`;
   return `${name.padEnd(52)}${numbers}   ${rounded(control)} ${unit}: ${against}`;
 }
 
 function isRate(unit: Measurement['unit']): boolean {
-  return unit === 'GB/s' || unit === '1/s';
+  return rates.some((rate) => rate === unit);
 }
 
 function text(value: number): string {
