@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { addAttackCommand } from './commands/attack.ts';
 import { addAuditCommand } from './commands/audit.ts';
 import type { AddCommand, LabOutput } from './commands/command.ts';
+import { addDetectableEffectCommand } from './commands/detectable-effect.ts';
 import { addEpsilonCommand } from './commands/epsilon.ts';
 import { addExportCommand } from './commands/export.ts';
 import { addInventCommand } from './commands/invent.ts';
@@ -17,6 +18,7 @@ const commands: readonly AddCommand[] = [
   addParametersCommand,
   addEpsilonCommand,
   addNoiseCommand,
+  addDetectableEffectCommand,
   addReproduceCommand,
   addSimulateCommand,
   addInventCommand,
