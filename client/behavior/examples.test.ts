@@ -1,5 +1,11 @@
 import { MemoryDisk, memoryStore } from '@chorale/shared/adapters/node';
-import { type ChoraleEvent, dayMs, labelledSnapshots } from '@chorale/shared/features';
+import {
+  behavior1,
+  type ChoraleEvent,
+  dayMs,
+  type LabelledSnapshot,
+  labelledSnapshots,
+} from '@chorale/shared/features';
 import { virtualClock } from '@chorale/shared/testing';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import type { contributionFor } from '../session/contribution.ts';
@@ -84,14 +90,14 @@ describe('examples', () => {
   });
 });
 
-describe('the built-in source', () => {
+describe.each(['transactions/1', 'behavior/1'])('the built-in source %s', (name) => {
   it('gives the same features from running counters as from the whole log, also after a late event', () => {
     const log = openLog();
-    const source = sourcesOf(log, {}).get('transactions/1')!;
+    const source = sourcesOf(log, {}).get(name)!;
     const fresh = () => {
       const copy = openLog();
       for (const event of log.events()) copy.add(event);
-      return sourcesOf(copy, {}).get('transactions/1')!.current!(log.events(), query, start + 100 * dayMs);
+      return sourcesOf(copy, {}).get(name)!.current!(log.events(), query, start + 100 * dayMs);
     };
     expect(source.current!([], query, start)).toBeUndefined();
     for (const at of [10, 20, 15, 30, 5]) {
@@ -99,4 +105,16 @@ describe('the built-in source', () => {
       expect(source.current!(log.events(), query, start + 100 * dayMs)).toEqual(fresh());
     }
   });
+});
+
+it('a task may ask the source behavior/1 for rows of people who have only looked so far', () => {
+  const view = { at: start + dayMs, tzOffsetMinutes: 0, name: 'Product Viewed', properties: { product_id: 'p' } };
+  const ask = (source: string) => {
+    const asked = request(true);
+    return consentedExamples({ ...asked, events: [view], query: { ...query, source } }) as readonly LabelledSnapshot[];
+  };
+  expect(ask('transactions/1')).toEqual([]);
+  expect(ask('behavior/1').map(({ features, label }) => [features.length, label])).toEqual(
+    Array.from({ length: 4 }, () => [behavior1.features.length, 0]),
+  );
 });

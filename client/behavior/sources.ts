@@ -4,11 +4,11 @@ import type { Instant } from '@chorale/shared';
 import {
   type ChoraleEvent,
   exampleQuery,
+  type FeatureHistory,
+  type FeatureProgram,
   type FoldQuery,
+  featurePrograms,
   labelledSnapshots,
-  PurchaseHistory,
-  transactionFeatures,
-  transactions1,
 } from '@chorale/shared/features';
 import { parseInput } from '@chorale/shared/wire';
 import type { EventLog } from './event-log.ts';
@@ -40,25 +40,28 @@ export function sourcesOf(log: EventLog, custom: Readonly<Record<string, SourceO
     name,
     typeof option === 'function' ? { examples: option } : option,
   ]);
-  return new Map([[transactions1.id, transactionSource(log)], ...own]);
+  const builtIn = [...featurePrograms.values()].map(
+    (program) => [program.schema.id, builtInSource(program, log)] as const,
+  );
+  return new Map([...builtIn, ...own]);
 }
 
-/** The built-in source. Its running totals follow the log, so that a score costs the same after a year of events. */
-function transactionSource(log: EventLog): ExampleSource {
-  const history = runningHistory(log);
+/** Its running totals follow the log from the first score on, so that a score costs the same after a year of events. */
+function builtInSource(program: FeatureProgram, log: EventLog): ExampleSource {
+  const history = runningHistory(program, log);
   return {
     examples: (events, query, now) => labelledSnapshots(events, parseInput(exampleQuery, query, 'examples'), now),
-    current: (_events, _query, now) => transactionFeatures(history(), now),
-    features: transactions1.features.map(({ name }) => name),
+    current: (_events, _query, now) => history().features(now),
+    features: program.schema.features.map(({ name }) => name),
   };
 }
 
-function runningHistory(log: EventLog): () => PurchaseHistory {
-  let history = new PurchaseHistory();
+function runningHistory(program: FeatureProgram, log: EventLog): () => FeatureHistory {
+  let history = program.open();
   let [revision, observed] = [log.revision, 0];
   return () => {
     if (revision !== log.revision) {
-      history = new PurchaseHistory();
+      history = program.open();
       [revision, observed] = [log.revision, 0];
     }
     for (const event of log.events(observed)) history.observe(event);

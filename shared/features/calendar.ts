@@ -12,3 +12,8 @@ export function localTime(at: Instant, tzOffsetMinutes: number): { readonly hour
   // 1970-01-01 was a Thursday.
   return { hour: Math.floor((local - day * dayMs) / hourMs), weekday: (((day + 4) % 7) + 7) % 7 };
 }
+
+/** Where a share of a full turn lies on the unit circle, so that the end of a day or week is close to its beginning. */
+export function turn(share: number): { readonly sin: number; readonly cos: number } {
+  return { sin: Math.sin(2 * Math.PI * share), cos: Math.cos(2 * Math.PI * share) };
+}

@@ -1,5 +1,6 @@
 /** Door `@chorale/shared/features`: events, and the numbers a model reads from them. */
 
+export { type BehaviorFeature, behavior1 } from './behavior-schema.ts';
 export { dayMs, hourMs, localTime } from './calendar.ts';
 export {
   type ChoraleEvent,
@@ -25,7 +26,7 @@ export { binEdgesOf, cellShares, type GridCounts, mediansOf, quantileOf, rowCoun
 export { imputeFromNeighbours, imputeMedians, type NeighbourOptions } from './imputation.ts';
 export { type LabelName, labelAt, labels } from './labels.ts';
 export { parseEvent } from './parse.ts';
-export { PurchaseHistory, type Totals } from './purchase-history.ts';
+export { type FeatureHistory, type FeatureProgram, featurePrograms } from './programs.ts';
 export { encodedBounds, encodeFeatures, type Feature, type FeatureSchema, missingValues } from './schema.ts';
 export {
   type ExampleQuery,
@@ -34,4 +35,4 @@ export {
   labelledSnapshots,
   mostSnapshots,
 } from './snapshots.ts';
-export { type TransactionFeature, transactionFeatures, transactions1 } from './transactions.ts';
+export { type TransactionFeature, transactions1 } from './transactions.ts';

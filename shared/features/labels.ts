@@ -2,7 +2,7 @@
 
 import type { Instant } from '../ports.ts';
 import { dayMs } from './calendar.ts';
-import type { PurchaseHistory } from './purchase-history.ts';
+import type { FeatureHistory } from './programs.ts';
 
 export const labels = { 'purchase-7d': 7, 'purchase-30d': 30 } as const;
 /** Whether the person orders within the horizon that the name tells. */
@@ -15,7 +15,7 @@ export type LabelName = keyof typeof labels;
  * @param seenUntil the last instant at which this device was known to be watching
  */
 export function labelAt(
-  history: PurchaseHistory,
+  history: Pick<FeatureHistory, 'hasOrderWithin'>,
   cut: Instant,
   horizonDays: number,
   seenUntil: Instant,

@@ -1,12 +1,10 @@
-/**
- * A device's orders and refunds in the order of time, with running totals after each: every count or sum over a window
- * is the difference of two totals. An event that arrives in order costs O(1), a late one what came after it.
- */
+/** A device's orders and refunds, with running totals: every count or sum over a window is the difference of two totals. */
 
 import type { Instant } from '../ports.ts';
-import { dayMs, localTime } from './calendar.ts';
+import { dayMs, localTime, turn } from './calendar.ts';
 import type { ChoraleEvent } from './events.ts';
 import { type Purchase, readPurchase } from './purchases.ts';
+import { compareText, type Past, Timeline } from './timeline.ts';
 
 /** Everything known about purchases up to some instant. */
 export type Totals = {
@@ -19,6 +17,9 @@ export type Totals = {
   readonly weekendOrders: number;
   /** Sum of local hours. */
   readonly hours: number;
+  /** Sums of the sine and cosine of local hours, a day being a full turn. */
+  readonly hourSin: number;
+  readonly hourCos: number;
   /** Orders on each local weekday, from Sunday. */
   readonly weekdays: readonly number[];
   readonly gapDays: number;
@@ -40,6 +41,8 @@ const nothing: Totals = {
   products: 0,
   weekendOrders: 0,
   hours: 0,
+  hourSin: 0,
+  hourCos: 0,
   weekdays: [0, 0, 0, 0, 0, 0, 0],
   gapDays: 0,
   squaredGapDays: 0,
@@ -51,10 +54,13 @@ const nothing: Totals = {
 };
 
 /** Grows event by event; neither their order of arrival nor copies of one event make a difference. */
-export class PurchaseHistory {
-  readonly #entries: Purchase[] = [];
-  /** Totals up to and including each entry, for as many entries as are still valid. */
-  readonly #totals: Totals[] = [];
+export class PurchaseHistory implements Past<Totals> {
+  readonly #timeline = new Timeline<Purchase, Totals>({
+    start: nothing,
+    step: (totals, purchase) =>
+      purchase.kind === 'order' ? withOrder(totals, purchase) : this.#withRefund(totals, purchase),
+    compare,
+  });
   readonly #byKey = new Map<string, Purchase>();
 
   /** Ignores events that are neither orders nor refunds. Of two copies the earlier one counts. */
@@ -63,54 +69,23 @@ export class PurchaseHistory {
     if (purchase === undefined) return;
     const copy = this.#byKey.get(purchase.key);
     if (copy !== undefined && compare(copy, purchase) <= 0) return;
-    if (copy !== undefined) this.#remove(copy);
+    if (copy !== undefined) this.#timeline.remove(copy);
     this.#byKey.set(purchase.key, purchase);
-    this.#insert(purchase);
+    this.#timeline.insert(purchase);
+  }
+
+  /** Whether this event is the one of its copies that counts; of an event that is no purchase, false. */
+  counts(event: Pick<Purchase, 'key' | 'at'>): boolean {
+    return this.#byKey.get(event.key)?.at === event.at;
   }
 
   /** Totals over everything strictly before `cut`. */
   before(cut: Instant): Totals {
-    return this.#totalsAfter(this.#countBefore(cut));
+    return this.#timeline.before(cut);
   }
 
   hasOrderWithin(from: Instant, to: Instant): boolean {
     return this.before(to).orders > this.before(from).orders;
-  }
-
-  #insert(purchase: Purchase): void {
-    let index = this.#entries.length;
-    while (index > 0 && compare(this.#entries[index - 1]!, purchase) > 0) index--;
-    this.#entries.splice(index, 0, purchase);
-    this.#forgetTotalsFrom(index);
-  }
-
-  #remove(purchase: Purchase): void {
-    const index = this.#entries.indexOf(purchase);
-    this.#entries.splice(index, 1);
-    this.#forgetTotalsFrom(index);
-  }
-
-  #forgetTotalsFrom(index: number): void {
-    this.#totals.length = Math.min(this.#totals.length, index);
-  }
-
-  #countBefore(cut: Instant): number {
-    let [low, high] = [0, this.#entries.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#entries[middle]!.at < cut) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  #totalsAfter(count: number): Totals {
-    while (this.#totals.length < count) {
-      const purchase = this.#entries[this.#totals.length]!;
-      const before = this.#totals.at(-1) ?? nothing;
-      this.#totals.push(purchase.kind === 'order' ? withOrder(before, purchase) : this.#withRefund(before, purchase));
-    }
-    return this.#totals[count - 1] ?? nothing;
   }
 
   /** A refund that names no amount gives back its whole order. */
@@ -135,6 +110,8 @@ function withOrder(totals: Totals, order: Purchase): Totals {
     products: totals.products + order.products,
     weekendOrders: totals.weekendOrders + (weekday === 0 || weekday === 6 ? 1 : 0),
     hours: totals.hours + hour,
+    hourSin: totals.hourSin + turn(hour / 24).sin,
+    hourCos: totals.hourCos + turn(hour / 24).cos,
     weekdays: totals.weekdays.with(weekday, totals.weekdays[weekday]! + 1),
     gapDays: totals.gapDays + (gapDays ?? 0),
     squaredGapDays: totals.squaredGapDays + (gapDays ?? 0) ** 2,
@@ -154,9 +131,4 @@ function compare(a: Purchase, b: Purchase): number {
     a.products - b.products ||
     a.tzOffsetMinutes - b.tzOffsetMinutes
   );
-}
-
-function compareText(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
 }

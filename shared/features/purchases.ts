@@ -23,7 +23,7 @@ export function readPurchase(event: ChoraleEvent): Purchase | undefined {
   const kind = kinds.get(event.name);
   if (kind === undefined) return undefined;
   const { order_id, products } = event.properties;
-  const orderId = typeof order_id === 'string' || typeof order_id === 'number' ? String(order_id) : undefined;
+  const orderId = idOf(order_id);
   const lines = Array.isArray(products) ? products.filter(isLine) : [];
   return {
     kind,
@@ -63,10 +63,15 @@ function quantityOf({ quantity }: Line): number {
   return typeof quantity === 'number' ? magnitude(quantity) : 1;
 }
 
+/** Ids are text; some shops count instead. */
+export function idOf(value: EventProperties[string] | undefined): string | undefined {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
+}
+
 /**
  * Some shops write refunds as negative numbers, others as positive: the event's name already has the sign.
  * The limit is far above any order and keeps sums of absurd ones finite.
  */
-function magnitude(value: number): number {
+export function magnitude(value: number): number {
   return Math.min(Math.abs(value), 1e12);
 }

@@ -2,14 +2,16 @@
 
 export type Feature<Name extends string = string> = {
   readonly name: Name;
-  readonly unit: 'count' | 'money' | 'days' | 'share' | 'hours' | 'ratio';
-  /** Raw values are clamped to [lo, hi] before scaling. */
+  readonly unit: 'count' | 'money' | 'days' | 'minutes' | 'share' | 'hours' | 'ratio' | 'bits' | 'flag';
+  /** Known raw values are clamped to [lo, hi] before scaling. */
   readonly lo: number;
   readonly hi: number;
   /** `log1p` tames the long tails of counts, money and days. */
   readonly scale: 'linear' | 'log1p';
-  /** The raw value that stands for "cannot be known yet". */
+  /** The raw value that stands for "cannot be known yet". Outside [lo, hi] no known value is mistaken for it. */
   readonly missing?: number;
+  /** The feature of the same schema that is 1 where this one is missing, and 0 elsewhere. */
+  readonly indicator?: string;
 };
 
 export type FeatureSchema<Name extends string = string> = {
@@ -18,9 +20,10 @@ export type FeatureSchema<Name extends string = string> = {
   readonly features: readonly Feature<Name>[];
 };
 
-/** Where a feature's encoded values lie: what histograms divide into cells and moments are clipped by. */
+/** Where a feature's encoded values lie, missing ones too: what histograms divide into cells and moments are clipped by. */
 export function encodedBounds(feature: Feature): { readonly lo: number; readonly hi: number } {
-  return { lo: scaled(feature, feature.lo), hi: scaled(feature, feature.hi) };
+  const { lo, hi, missing = lo } = feature;
+  return { lo: scaled(feature, Math.min(lo, missing)), hi: scaled(feature, Math.max(hi, missing)) };
 }
 
 /** Per feature the encoded value that stands for "cannot be known yet"; null where every value is known. */
@@ -38,7 +41,8 @@ export function encodeFeatures<Name extends string>(
   values: Readonly<Record<Name, number | undefined>>,
 ): Float32Array<ArrayBuffer> {
   return Float32Array.from(schema.features, (feature) => {
-    const value = values[feature.name] ?? feature.missing;
+    const value = values[feature.name];
+    if (value === undefined && feature.missing !== undefined) return scaled(feature, feature.missing);
     if (value === undefined || Number.isNaN(value)) throw new RangeError(`no value for feature ${feature.name}`);
     return scaled(feature, Math.max(feature.lo, Math.min(feature.hi, value)));
   });

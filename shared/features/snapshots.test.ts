@@ -64,6 +64,22 @@ describe('labelled snapshots', () => {
     expect(labelledSnapshots([order(0)], query, day(99)).at(-1)?.cut).toBe(day(21));
   });
 
+  it.each([
+    'transactions/1',
+    'behavior/1',
+  ])('of %s know nothing of the time before the cut that is embargoed', (source) => {
+    const last = order(14 - 0.5 / 24);
+    const query = { ...weekly, source, cuts: { ...weekly.cuts, first: day(14), last: day(14) } };
+    const embargoed = { ...query, embargoMs: dayMs / 24 };
+    const features = (events: ChoraleEvent[], asked: ExampleQuery) =>
+      labelledSnapshots(events, asked, day(99)).map((row) => row.features);
+    expect(features([order(8), last], embargoed)).toEqual(features([order(8)], query));
+    expect(features([order(8), last], query)).not.toEqual(features([order(8)], query));
+    expect(features([last], embargoed)).toEqual([]);
+    // It hides what was, not what comes: the label is the same.
+    expect(labelledSnapshots([order(8), last, order(15)], embargoed, day(99))).toMatchObject([{ label: 1 }]);
+  });
+
   it('are none without purchases', () => {
     expect(labelledSnapshots([], weekly, day(99))).toEqual([]);
   });
@@ -76,6 +92,7 @@ describe('labelled snapshots', () => {
 describe('an example query', () => {
   it('passes when it is weekly and bounded', () => {
     expect(exampleQuery.parse(weekly)).toEqual(weekly);
+    expect(exampleQuery.parse({ ...weekly, embargoMs: 1 })).toEqual({ ...weekly, embargoMs: 1 });
   });
 
   it.each([
@@ -85,6 +102,7 @@ describe('an example query', () => {
     { ...weekly, cuts: { ...weekly.cuts, everyMs: dayMs } },
     { ...weekly, cuts: { ...weekly.cuts, first: day(35) } },
     { ...weekly, rows: 'all' },
+    { ...weekly, embargoMs: 2 * dayMs },
   ])('is refused out of bounds: %#', (query) => {
     expect(exampleQuery.safeParse(query).success).toBe(false);
   });

@@ -6,8 +6,7 @@ import type { Instant } from '../ports.ts';
 import { dayMs } from './calendar.ts';
 import type { ChoraleEvent } from './events.ts';
 import { type LabelName, labelAt, labels } from './labels.ts';
-import { PurchaseHistory } from './purchase-history.ts';
-import { transactionFeatures, transactions1 } from './transactions.ts';
+import { featurePrograms } from './programs.ts';
 
 /** One snapshot per device and week, at most a year of them: nobody's habits outweigh everybody else's. */
 export const mostSnapshots = 52;
@@ -16,7 +15,7 @@ const instant = z.int().check(z.minimum(0), z.maximum(8_640_000_000_000_000));
 
 /** Which rows a task asks a device to make from its own events. */
 export const exampleQuery = z.strictObject({
-  /** A feature schema, e.g. `transactions/1`. */
+  /** A feature schema: `transactions/1` or `behavior/1`. */
   source: z.string().check(z.minLength(1), z.maxLength(64)),
   label: z.enum(Object.keys(labels) as [LabelName, ...LabelName[]]),
   /** Cuts at first, first + every … up to and including last. */
@@ -25,6 +24,11 @@ export const exampleQuery = z.strictObject({
     .check(z.refine(({ first, last }) => first <= last, 'the first cut comes before the last')),
   /** The latest cuts win when there are more. */
   maxRows: z.int().check(z.minimum(1), z.maximum(mostSnapshots)),
+  /**
+   * How long before a cut nothing is known any more. A person about to pay is easily told from the visit that the cut
+   * falls into: an hour shows what a score is worth without it.
+   */
+  embargoMs: z.optional(z.int().check(z.minimum(0), z.maximum(dayMs))),
 });
 
 export type ExampleQuery = z.infer<typeof exampleQuery>;
@@ -37,7 +41,7 @@ export type LabelledSnapshot = {
 };
 
 /**
- * The mature snapshots of one device, oldest first; none before its first purchase.
+ * The mature snapshots of one device, oldest first; none before there is anything to know, such as a first purchase.
  *
  * @param seenUntil the last instant at which the device was known to be watching: later labels are censored
  * @throws ChoraleError `invalid-input` if the query names a schema that this version does not know
@@ -47,12 +51,12 @@ export function labelledSnapshots(
   query: ExampleQuery,
   seenUntil: Instant,
 ): LabelledSnapshot[] {
-  if (query.source !== transactions1.id) throw new ChoraleError('invalid-input', `unknown examples: ${query.source}`);
-  const history = new PurchaseHistory();
+  const history = featurePrograms.get(query.source)?.open();
+  if (history === undefined) throw new ChoraleError('invalid-input', `unknown examples: ${query.source}`);
   for (const event of events) history.observe(event);
   const rows: LabelledSnapshot[] = [];
   for (let cut = lastCut(query); cut >= query.cuts.first && rows.length < query.maxRows; cut -= query.cuts.everyMs) {
-    const features = transactionFeatures(history, cut);
+    const features = history.features(cut, cut - (query.embargoMs ?? 0));
     if (features === undefined) break;
     const label = labelAt(history, cut, labels[query.label], seenUntil);
     if (label !== 'censored') rows.push({ features, label, cut });

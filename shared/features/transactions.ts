@@ -2,8 +2,10 @@
 
 import type { Instant } from '../ports.ts';
 import { dayMs, localTime } from './calendar.ts';
-import type { PurchaseHistory, Totals } from './purchase-history.ts';
+import { gapMoments, orderWindows } from './purchase-figures.ts';
+import type { Totals } from './purchase-history.ts';
 import { encodeFeatures, type Feature, type FeatureSchema } from './schema.ts';
+import type { Past } from './timeline.ts';
 
 const count = { unit: 'count', lo: 0, hi: 100_000, scale: 'log1p' } as const;
 const money = { unit: 'money', lo: 0, hi: 10_000_000, scale: 'log1p' } as const;
@@ -57,7 +59,7 @@ export const transactions1: FeatureSchema<TransactionFeature> = { id: 'transacti
  *
  * @returns 27 numbers, not yet standardised; undefined before the first purchase, when there is nothing to know
  */
-export function transactionFeatures(history: PurchaseHistory, cut: Instant): Float32Array<ArrayBuffer> | undefined {
+export function transactionFeatures(history: Past<Totals>, cut: Instant): Float32Array<ArrayBuffer> | undefined {
   const past = history.before(cut);
   if (past.last === undefined) return undefined;
   const recency = (cut - past.last.at) / dayMs;
@@ -72,7 +74,7 @@ export function transactionFeatures(history: PurchaseHistory, cut: Instant): Flo
     maxOrderValue: past.largestOrder,
     items: past.items,
     meanProductsPerOrder: past.products / past.orders,
-    ...windows(history, cut, past),
+    ...orderWindows(history, cut),
     gapMean,
     gapStd,
     gapLast: past.lastGapDays,
@@ -86,29 +88,4 @@ export function transactionFeatures(history: PurchaseHistory, cut: Instant): Flo
     sameWeekdayShare: past.weekdays[localTime(cut, past.last.tzOffsetMinutes).weekday]! / past.orders,
     refundOrders: past.refundOrders,
   });
-}
-
-/** Windows are half-open, [cut − days, cut): the difference of two running totals. */
-function windows(history: PurchaseHistory, cut: Instant, past: Totals) {
-  const orders = (days: number) => past.orders - history.before(cut - days * dayMs).orders;
-  const spend = (days: number) => past.spend - history.before(cut - days * dayMs).spend;
-  return {
-    orders7: orders(7),
-    orders14: orders(14),
-    orders30: orders(30),
-    orders60: orders(60),
-    orders90: orders(90),
-    orders180: orders(180),
-    spend30: spend(30),
-    spend90: spend(90),
-  };
-}
-
-/** Mean and standard deviation of the gaps between orders; a spread takes two gaps. */
-function gapMoments({ orders, gapDays, squaredGapDays }: Totals) {
-  const gaps = orders - 1;
-  if (gaps < 1) return { gapMean: undefined, gapStd: undefined };
-  const gapMean = gapDays / gaps;
-  if (gaps < 2) return { gapMean, gapStd: undefined };
-  return { gapMean, gapStd: Math.sqrt(Math.max(0, squaredGapDays / gaps - gapMean * gapMean)) };
 }

@@ -1,0 +1,11 @@
+/** A list that grows at its newest end and shares the rest: a later state adds to it, and an earlier one still has its own. */
+
+export type Chain<Item> = { readonly item: Item; readonly older: Chain<Item> | undefined };
+
+/** From the newest back, for as long as `goesOn` holds. */
+export function* backwards<Item>(
+  chain: Chain<Item> | undefined,
+  goesOn: (item: Item) => boolean,
+): Generator<Item, void, undefined> {
+  for (let link = chain; link !== undefined && goesOn(link.item); link = link.older) yield link.item;
+}
