@@ -38,10 +38,9 @@ const usualBins = { plain: 128, noisy: 32 };
 /** Of each part of a slice. */
 const sliceBins = 32;
 
-const question = {
-  spec: modelSpec,
-  parameters: floatVector,
-  standardization: z.optional(standardization),
+const model = { spec: modelSpec, parameters: floatVector, standardization: z.optional(standardization) };
+/** What is asked of a model, besides which. */
+export const asked = {
   /** Cells of each histogram, equally wide in log-odds: scores of rare events differ by factors, not by hundredths. */
   bins: binCount,
   /** Rows that one device may add; of more, it adds a random choice. */
@@ -49,6 +48,9 @@ const question = {
   /** Groups of rows whose figures are told apart. */
   slices: z._default(slices, []),
 };
+const question = { ...model, ...asked };
+/** A model that can be evaluated. */
+export const evaluatedModel = z.strictObject(model).check(parametersFit, standardizationFits, isBinary);
 const slicesFit = z.refine<{ readonly spec: ModelSpec; readonly slices: readonly Slice[] }>(
   ({ spec, slices }) => slices.every((slice) => dividesRows(slice, spec.inputs)),
   'slices: of a feature or a width that rows do not have',

@@ -26,6 +26,15 @@ export {
   calibrationOf,
 } from './calibration.ts';
 export {
+  type ComparisonBroadcast,
+  type ComparisonConfig,
+  type ComparisonState,
+  comparison,
+  type PairedDifference,
+  pairedDifferenceOf,
+  releaseCaseOf,
+} from './comparison.ts';
+export {
   clusterAt,
   type DensityBroadcast,
   type DensityConfig,

@@ -21,6 +21,7 @@ it('every built-in algorithm is found under the name that plans use', () => {
     'heavy-hitters/1',
     'experiment/1',
     'calibration/1',
+    'comparison/1',
   ]);
   for (const [name, algorithm] of builtIn) expect(algorithm.name).toBe(name);
 });
@@ -55,6 +56,10 @@ const configs: Record<string, unknown> = {
   'heavy-hitters/1': { minPeople: 2 },
   'experiment/1': { shares: [0.5, 0.5], outcome: { lo: 0, hi: 1 } },
   'calibration/1': { spec, parameters: 'AAAAAAAAAAAAAAAA' },
+  'comparison/1': {
+    champion: { spec, parameters: 'AAAAAAAAAAAAAAAA' },
+    candidate: { spec, parameters: 'AAAAAAAAAAAAAAAA' },
+  },
   'density/1': { bounds: { lower: [0, 0], upper: [1, 1] }, columns: [0, 1], cells: 4, minPoints: 1 },
   'drift/1': {
     edges: [[0.5], []],
@@ -88,6 +93,7 @@ it('only what is a mean can be merged robustly: counts can but be added up', () 
     'heavy-hitters/1': false,
     'experiment/1': false,
     'calibration/1': false,
+    'comparison/1': false,
   });
 });
 

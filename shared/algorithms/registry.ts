@@ -4,6 +4,7 @@ import { invariant } from '../errors.ts';
 import { additiveBoosting } from './additive-boosting.ts';
 import type { AnyAlgorithm } from './algorithm.ts';
 import { calibration } from './calibration.ts';
+import { comparison } from './comparison.ts';
 import { density } from './density.ts';
 import { drift } from './drift.ts';
 import { evaluation } from './evaluation.ts';
@@ -42,4 +43,5 @@ export const builtIn: Registry = registryOf(
   heavyHitters,
   experiment,
   calibration,
+  comparison,
 );

@@ -20,8 +20,8 @@ export type ReleaseCase = {
   readonly champion: ReleaseFigures;
   readonly candidate: ReleaseFigures;
   /**
-   * The candidate's mean log loss less the champion's, in nats a row, and the standard error of that. It counts devices,
-   * not rows, since one person's rows say nearly the same.
+   * The candidate's log loss less the champion's, in nats a row, its mean over devices and the standard error of that. It
+   * counts devices, not rows, since one person's rows say nearly the same.
    */
   readonly logLossDifference: { readonly mean: number; readonly standardError: number };
   readonly parameters: Float32Array;
