@@ -22,7 +22,7 @@ export type KernelOptions = {
  * The same random gives the same parameters: to the last bit wherever the same kernel runs, to 1e-5 on the other kernel and
  * on tfjs. Training does not yield to the event loop, so it belongs in a worker; an abort is seen between epochs.
  *
- * @throws ChoraleError `not-found` if the kernel asked for does not work here
+ * @throws ChoraleError `not-found` if the kernel asked for does not work here; `train` throws `invalid-input` for convolutions
  */
 export async function createKernelTrainer({ kernel: wanted }: KernelOptions = {}): Promise<Trainer> {
   const wasm = wanted === 'plain' ? undefined : await wasmDenseKernel();
@@ -32,6 +32,8 @@ export async function createKernelTrainer({ kernel: wanted }: KernelOptions = {}
   return {
     backend: `kernel, ${kernel.name}`,
     async train(spec, parameters, rows, options) {
+      if (spec.family === 'convolutional')
+        throw new ChoraleError('invalid-input', 'the kernel trains dense layers only: let tfjs train convolutions');
       checkLengths(spec, parameters, rows);
       return trainWith(kernel, { spec, parameters, rows, options });
     },

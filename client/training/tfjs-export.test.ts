@@ -13,6 +13,12 @@ const specs: TrainableSpec[] = [
   { ...deep, activation: 'tanh', outputs: 3, output: 'softmax' },
 ];
 
+const image: TrainableSpec = {
+  ...{ family: 'convolutional', inputs: 5, image: { height: 1, width: 5, channels: 1 } },
+  ...{ convolutions: [{ filters: 2, size: 3 }], hidden: [3], activation: 'relu', outputs: 1, output: 'sigmoid' },
+};
+specs.push(image, { ...image, image: { height: 5, width: 1, channels: 1 }, hidden: [], outputs: 3, output: 'softmax' });
+
 /** One feature never varies, and some rows lie beyond the clip on either side. */
 const standardization = { mean: [0.5, -2, 100, 3, 0], std: [1, 0.25, 40, 0, 2], clip: 1.5 };
 

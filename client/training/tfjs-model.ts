@@ -1,19 +1,31 @@
 /** A model spec as a tfjs Layers model, and its parameters in and out as one flat vector. */
 
-import { denseLayers, type TrainableSpec } from '@chorale/shared/models';
-import type { LayersModel, Tensor2D } from '@tensorflow/tfjs';
+import { type ConvolutionalSpec, convolutionLayers, denseLayers, type TrainableSpec } from '@chorale/shared/models';
+import type { LayersModel, Sequential, Tensor2D } from '@tensorflow/tfjs';
 import type { Tfjs } from './tfjs-backend.ts';
 
-/** Dense layers that end in logits: losses and probabilities from logits stay finite where rounded probabilities do not. */
+/** Layers that end in logits: losses and probabilities from logits stay finite where rounded probabilities do not. */
 export function buildLayersModel(tf: Tfjs, spec: TrainableSpec): LayersModel {
   const model = tf.sequential();
+  if (spec.family === 'convolutional') addConvolutions(tf, model, spec);
   const layers = denseLayers(spec);
   layers.forEach(({ inputs, outputs }, i) => {
     const isHidden = i + 1 < layers.length;
-    const activation = isHidden && spec.family === 'mlp' ? spec.activation : 'linear';
+    const activation = isHidden && spec.family !== 'linear' ? spec.activation : 'linear';
     model.add(tf.layers.dense({ inputShape: [inputs], units: outputs, activation, kernelInitializer: 'zeros' }));
   });
   return model;
+}
+
+function addConvolutions(tf: Tfjs, model: Sequential, spec: ConvolutionalSpec): void {
+  const { height, width, channels } = spec.image;
+  model.add(tf.layers.reshape({ inputShape: [spec.inputs], targetShape: [height, width, channels] }));
+  for (const { filters, size } of convolutionLayers(spec)) {
+    const by = { filters, kernelSize: size, padding: 'same', activation: spec.activation } as const;
+    model.add(tf.layers.conv2d({ ...by, kernelInitializer: 'zeros' }));
+    model.add(tf.layers.maxPooling2d({ poolSize: 2, strides: 2, padding: 'same' }));
+  }
+  model.add(tf.layers.flatten());
 }
 
 /** Layers lists its weights as kernel, bias, kernel, bias …: the order of the flat vector. */

@@ -20,6 +20,16 @@ const deep: TrainableSpec = {
   output: 'sigmoid',
 };
 const deepClasses: TrainableSpec = { ...deep, activation: 'tanh', outputs: 3, output: 'softmax' };
+const image: TrainableSpec = {
+  family: 'convolutional',
+  ...{ inputs: 5 * 4 * 2, image: { height: 5, width: 4, channels: 2 } },
+  convolutions: [
+    { filters: 3, size: 3 },
+    { filters: 2, size: 2 },
+  ],
+  ...{ hidden: [4], activation: 'tanh', outputs: 3, output: 'softmax' },
+};
+const rectified: TrainableSpec = { ...image, activation: 'relu', hidden: [], outputs: 1, output: 'sigmoid' };
 const backends: TfjsBackend[] = ['cpu', 'wasm'];
 
 function normals(count: number, seed: string): Float32Array<ArrayBuffer> {
@@ -36,7 +46,14 @@ function rowsFor(spec: TrainableSpec, rowCount: number) {
 const oneStep = { epochs: 1, batchSize: 1000, learningRate: 0.5 };
 
 describe.each(backends)('on %s', (backend) => {
-  it.each([logistic, classes, deep, deepClasses])('tfjs and the pure predictor agree to 1e-5: %j', async (spec) => {
+  it.each([
+    logistic,
+    classes,
+    deep,
+    deepClasses,
+    image,
+    rectified,
+  ])('tfjs and the pure predictor agree to 1e-5: %j', async (spec) => {
     const { tf } = await loadTfjs({ backend });
     const model = buildLayersModel(tf, spec);
     const parameters = normals(parameterCount(spec), 'parameters');
@@ -73,6 +90,7 @@ describe.each(backends)('on %s', (backend) => {
     classes,
     deep,
     deepClasses,
+    image,
   ])('one step follows the numerical gradient of the mean loss: %j', async (spec) => {
     const trainer = await createTfjsTrainer({ backend });
     const rows = rowsFor(spec, 12);

@@ -8,6 +8,7 @@ import {
   type TrainingOptions,
 } from '@chorale/shared/models';
 import type { LayersModel, Scalar, Tensor, Tensor2D, Variable } from '@tensorflow/tfjs';
+import { mendConvolutionGradients } from './convolution-gradient.ts';
 import { checkLengths } from './fitting-rows.ts';
 import { loadTfjs, type Tfjs, type TfjsOptions } from './tfjs-backend.ts';
 import { buildLayersModel, getFlatParameters, setFlatParameters } from './tfjs-model.ts';
@@ -20,6 +21,7 @@ import { buildLayersModel, getFlatParameters, setFlatParameters } from './tfjs-m
  */
 export async function createTfjsTrainer(options: TfjsOptions = {}): Promise<Trainer> {
   const { tf, backend } = await loadTfjs(options);
+  if (backend === 'wasm') mendConvolutionGradients(tf);
   const modelOf = modelCache(tf);
   return {
     backend: `tfjs-${backend}`,

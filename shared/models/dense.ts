@@ -1,8 +1,10 @@
 /**
  * Dense layers as one flat vector: layer after layer, each its kernel row-major [inputs][outputs], then its bias. A linear
- * model is the one without hidden layers.
+ * model is the one without hidden layers; of a convolutional one they are the last.
  */
 
+import { activate } from './activation.ts';
+import { flattened } from './convolution.ts';
 import type { TrainableSpec } from './spec.ts';
 
 /** One dense layer and where its numbers stand in the flat vector. */
@@ -14,9 +16,10 @@ export type DenseLayer = {
 };
 
 export function denseLayers(spec: TrainableSpec): readonly DenseLayer[] {
-  const widths = [spec.inputs, ...(spec.family === 'mlp' ? spec.hidden : []), spec.outputs];
+  const first = spec.family === 'convolutional' ? flattened(spec) : { width: spec.inputs, offset: 0 };
+  const widths = [first.width, ...(spec.family === 'linear' ? [] : spec.hidden), spec.outputs];
   const layers: DenseLayer[] = [];
-  let offset = 0;
+  let offset = first.offset;
   for (let i = 0; i + 1 < widths.length; i++) {
     const [inputs, outputs] = [widths[i]!, widths[i + 1]!];
     layers.push({ inputs, outputs, kernelAt: offset, biasAt: offset + inputs * outputs });
@@ -30,13 +33,13 @@ export function denseLogits(
   spec: TrainableSpec,
   layers: readonly DenseLayer[],
   parameters: Float32Array,
-  inputs: Float32Array,
+  inputs: ArrayLike<number>,
 ): Float64Array {
   let activations = Float64Array.from(inputs);
   layers.forEach((layer, i) => {
     activations = applyDense(layer, parameters, activations);
     const isHidden = i + 1 < layers.length;
-    if (isHidden && spec.family === 'mlp') activate(spec.activation, activations);
+    if (isHidden && spec.family !== 'linear') activate(spec.activation, activations);
   });
   return activations;
 }
@@ -66,8 +69,4 @@ function applyDense(layer: DenseLayer, parameters: Float32Array, values: Float64
     sums[o] = sum;
   }
   return sums;
-}
-
-function activate(activation: 'relu' | 'tanh', sums: Float64Array): void {
-  for (let i = 0; i < sums.length; i++) sums[i] = activation === 'relu' ? Math.max(0, sums[i]!) : Math.tanh(sums[i]!);
 }

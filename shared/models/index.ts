@@ -3,6 +3,7 @@
 export { shuffledBatches } from './batches.ts';
 export { binOf, binOffsets } from './bins.ts';
 export { nearestCentroid, squaredDistances } from './centroids.ts';
+export { type ConvolutionLayer, convolutionLayers } from './convolution.ts';
 export { type DenseLayer, denseLayers } from './dense.ts';
 export { type Explanation, explain } from './explain.ts';
 export { areParametersOf, initialParameters, parameterCount } from './parameters.ts';
@@ -11,6 +12,7 @@ export {
   type AdditiveSpec,
   binEdges,
   type CentroidsSpec,
+  type ConvolutionalSpec,
   isPropensity,
   isTrainable,
   linearSpec,

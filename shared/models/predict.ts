@@ -3,6 +3,7 @@
 import { additiveLogit } from './additive.ts';
 import { binOffsets } from './bins.ts';
 import { squaredDistances } from './centroids.ts';
+import { convolutionLayers, convolve } from './convolution.ts';
 import { denseLayers, denseLogits } from './dense.ts';
 import { parameterCount } from './parameters.ts';
 import { isPropensity, type ModelSpec, outputCount } from './spec.ts';
@@ -45,6 +46,10 @@ function logitsWith(spec: ModelSpec, parameters: Float32Array): (row: Float32Arr
       return (row) => Float64Array.of(treesLogit(spec, parameters, row));
     case 'centroids':
       return (row) => squaredDistances(spec, parameters, row).map((distance) => -distance / 2);
+    case 'convolutional': {
+      const [convolutions, layers] = [convolutionLayers(spec), denseLayers(spec)];
+      return (row) => denseLogits(spec, layers, parameters, convolve(spec, convolutions, parameters, row));
+    }
     default: {
       const layers = denseLayers(spec);
       return (row) => denseLogits(spec, layers, parameters, row);

@@ -31,6 +31,38 @@ export const mlpSpec = z
   })
   .check(outputsFit);
 
+const imageFits = z.refine<{ inputs: number; image: { height: number; width: number; channels: number } }>(
+  ({ inputs, image: { height, width, channels } }) => inputs === height * width * channels,
+  'there is one input per place and channel of the image',
+);
+
+/**
+ * Convolutions over a small image, each behind its activation halved by the greatest of four neighbours, and dense layers on what is
+ * left of it.
+ */
+export const convolutionalSpec = z
+  .strictObject({
+    family: z.literal('convolutional'),
+    /** height × width × channels, row by row, the channels of one place side by side. */
+    inputs: width,
+    image: z.strictObject({ height: width, width, channels: width }),
+    /** Each steps by 1 over an image that is padded with zeros. */
+    convolutions: z
+      .array(
+        z.strictObject({
+          filters: z.int().check(z.positive(), z.maximum(1024)),
+          /** Side of the square that a filter sees. */
+          size: z.int().check(z.positive(), z.maximum(15)),
+        }),
+      )
+      .check(z.minLength(1), z.maxLength(8)),
+    hidden: z.array(width).check(z.maxLength(8)),
+    activation: z.enum(['relu', 'tanh']),
+    outputs,
+    output: z.enum(['sigmoid', 'softmax']),
+  })
+  .check(outputsFit, imageFits);
+
 const isAscending = z.refine<number[]>(
   (edges) => edges.every((edge, i) => i === 0 || edges[i - 1]! < edge),
   'edges ascend',
@@ -70,15 +102,23 @@ export const centroidsSpec = z.strictObject({
   count: z.int().check(z.positive(), z.maximum(4096)),
 });
 
-/** Dense layers: what a `Trainer` takes gradient steps on. */
-export const trainableSpec = z.discriminatedUnion('family', [linearSpec, mlpSpec]);
+/** Layers: what a `Trainer` takes gradient steps on. */
+export const trainableSpec = z.discriminatedUnion('family', [linearSpec, mlpSpec, convolutionalSpec]);
 export type TrainableSpec = z.infer<typeof trainableSpec>;
+export type ConvolutionalSpec = z.infer<typeof convolutionalSpec>;
 
 export type AdditiveSpec = z.infer<typeof additiveSpec>;
 export type TreesSpec = z.infer<typeof treesSpec>;
 export type CentroidsSpec = z.infer<typeof centroidsSpec>;
 
-export const modelSpec = z.discriminatedUnion('family', [linearSpec, mlpSpec, additiveSpec, treesSpec, centroidsSpec]);
+export const modelSpec = z.discriminatedUnion('family', [
+  linearSpec,
+  mlpSpec,
+  convolutionalSpec,
+  additiveSpec,
+  treesSpec,
+  centroidsSpec,
+]);
 export type ModelSpec = z.infer<typeof modelSpec>;
 
 /** Numbers that `predict` gives for one row. */
@@ -94,5 +134,5 @@ export function isPropensity(spec: ModelSpec): boolean {
 }
 
 export function isTrainable(spec: ModelSpec): spec is TrainableSpec {
-  return spec.family === 'linear' || spec.family === 'mlp';
+  return spec.family === 'linear' || spec.family === 'mlp' || spec.family === 'convolutional';
 }

@@ -1,12 +1,13 @@
 /**
- * Dense models in the Layers format that tfjs loads: a topology with a manifest of weights, and the weights. What is loaded
+ * Models of layers in the Layers format that tfjs loads: a topology with a manifest of weights, and the weights. What is loaded
  * takes raw features and gives probabilities, as `predict` does of standardised ones: a standardisation is its first layers.
  */
 
 import { type Bytes, concat } from '../bytes.ts';
 import { floatsToBytes } from '../vectors.ts';
+import { convolutionLayers } from './convolution.ts';
 import { denseLayers } from './dense.ts';
-import type { TrainableSpec } from './spec.ts';
+import type { ConvolutionalSpec, TrainableSpec } from './spec.ts';
 import type { Standardization } from './standardize.ts';
 
 export type TfjsModel = {
@@ -25,9 +26,13 @@ export function exportTfjs(
   parameters: Float32Array,
   standardization: Standardization | undefined,
 ): TfjsModel {
+  const clip = standardization?.clip ?? 0;
   const parts = [
     ...(standardization === undefined ? [] : [standardizing(standardization)]),
-    ...denseParts(spec, parameters, standardization?.clip ?? 0),
+    ...(spec.family === 'convolutional'
+      ? [...(clip === 0 ? [] : [movingBack(spec.inputs, clip)]), ...convolutionParts(spec, parameters)]
+      : []),
+    ...denseParts(spec, parameters, spec.family === 'convolutional' ? 0 : clip),
   ];
   const [first, ...rest] = parts.flatMap(({ layers }) => layers);
   const input = { ...first!, config: { ...first!.config, batch_input_shape: [null, spec.inputs], dtype: 'float32' } };
@@ -80,13 +85,58 @@ function standardizing({ mean, std, clip }: Standardization): Part {
   };
 }
 
+/** Convolutions pad with zeros, which must mean zero: for them the inputs themselves are moved back. */
+function movingBack(inputs: number, clip: number): Part {
+  const all = (name: string, value: number): Weight => ({
+    name: `centre/${name}`,
+    shape: [inputs],
+    values: new Float32Array(inputs).fill(value),
+  });
+  return {
+    layers: [
+      {
+        class_name: 'BatchNormalization',
+        config: { name: 'centre', axis: -1, epsilon: 0, center: true, scale: true },
+      },
+    ],
+    weights: [all('gamma', 1), all('beta', -clip), all('moving_mean', 0), all('moving_variance', 1)],
+  };
+}
+
+function convolutionParts(spec: ConvolutionalSpec, parameters: Float32Array): Part[] {
+  const { height, width, channels } = spec.image;
+  const image = { class_name: 'Reshape', config: { name: 'image', target_shape: [height, width, channels] } };
+  const parts = convolutionLayers(spec).map((layer, i): Part => {
+    const { size, filters, kernelAt, biasAt } = layer;
+    const name = `convolution${i + 1}`;
+    const square = { kernel_size: [size, size], strides: [1, 1], padding: 'same', use_bias: true };
+    const halves = { pool_size: [2, 2], strides: [2, 2], padding: 'same' };
+    return {
+      layers: [
+        { class_name: 'Conv2D', config: { name, filters, ...square, activation: spec.activation } },
+        { class_name: 'MaxPooling2D', config: { name: `greatest${i + 1}`, ...halves } },
+      ],
+      weights: [
+        {
+          name: `${name}/kernel`,
+          shape: [size, size, layer.channels, filters],
+          values: parameters.slice(kernelAt, biasAt),
+        },
+        { name: `${name}/bias`, shape: [filters], values: parameters.slice(biasAt, biasAt + filters) },
+      ],
+    };
+  });
+  const flatten = { class_name: 'Flatten', config: { name: 'flatten' } };
+  return [{ layers: [image], weights: [] }, ...parts, { layers: [flatten], weights: [] }];
+}
+
 /** @param moved by how much the first layer's inputs stand above what the model was trained on */
 function denseParts(spec: TrainableSpec, parameters: Float32Array, moved: number): Part[] {
   const layers = denseLayers(spec);
   return layers.map(({ inputs, outputs, kernelAt, biasAt }, i) => {
     const isLast = i + 1 === layers.length;
     const name = isLast ? 'output' : `hidden${i + 1}`;
-    const activation = isLast ? spec.output : spec.family === 'mlp' ? spec.activation : 'linear';
+    const activation = isLast ? spec.output : spec.family !== 'linear' ? spec.activation : 'linear';
     const kernel = parameters.slice(kernelAt, biasAt);
     const bias = parameters.slice(biasAt, biasAt + outputs);
     return {
