@@ -133,6 +133,11 @@ describe.each(['wasm', 'plain'] as const)('the %s kernel', (kernel) => {
     await expect(trainer.train(sigmoid, new Float32Array(29), rows, options)).rejects.toThrow(ChoraleError);
     const short = { ...rows, rowCount: 5 };
     await expect(trainer.train(sigmoid, startOf(sigmoid), short, options)).rejects.toThrow(ChoraleError);
+    const image: TrainableSpec = {
+      ...{ family: 'convolutional', inputs: 27, image: { height: 9, width: 3, channels: 1 } },
+      ...{ convolutions: [{ filters: 1, size: 3 }], hidden: [], activation: 'relu', outputs: 1, output: 'sigmoid' },
+    };
+    await expect(trainer.train(image, startOf(image), rows, options)).rejects.toThrow('let tfjs train convolutions');
   });
 });
 

@@ -8,9 +8,9 @@ import {
   type TrainingOptions,
 } from '@chorale/shared/models';
 import type { LayersModel, Scalar, Tensor, Tensor2D, Variable } from '@tensorflow/tfjs';
-import { mendConvolutionGradients } from './convolution-gradient.ts';
 import { checkLengths } from './fitting-rows.ts';
 import { loadTfjs, type Tfjs, type TfjsOptions } from './tfjs-backend.ts';
+import { mendConvolutionGradients } from './tfjs-convolutions.ts';
 import { buildLayersModel, getFlatParameters, setFlatParameters } from './tfjs-model.ts';
 
 /**

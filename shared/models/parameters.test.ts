@@ -81,3 +81,19 @@ describe('initial parameters', () => {
     }
   });
 });
+
+it('a convolutional model has as many parameters as the network of McMahan et al. (2017): 1,663,370', () => {
+  const spec: TrainableSpec = {
+    ...{ family: 'convolutional', inputs: 784, image: { height: 28, width: 28, channels: 1 } },
+    convolutions: [
+      { filters: 32, size: 5 },
+      { filters: 64, size: 5 },
+    ],
+    ...{ hidden: [512], activation: 'relu', outputs: 10, output: 'softmax' },
+  };
+  expect(parameterCount(spec)).toBe(1_663_370);
+  const start = initialParameters(spec, constant(0xff));
+  // 25 inputs and 25 × 32 outputs; the first bias stands behind the first kernel.
+  expect(start.subarray(0, 800).every((value) => Math.abs(value - Math.sqrt(6 / (25 * 33))) < 1e-6)).toBe(true);
+  expect(start.subarray(800, 832).every((value) => value === 0)).toBe(true);
+});

@@ -6,7 +6,15 @@ it('a linear model has one sigmoid output unless it says otherwise', () => {
   expect(spec.outputs).toBe(1);
 });
 
+const image = {
+  ...{ family: 'convolutional', inputs: 24, image: { height: 3, width: 4, channels: 2 } },
+  ...{ convolutions: [{ filters: 5, size: 3 }], hidden: [], activation: 'relu', output: 'sigmoid' },
+};
+
 it.each([
+  { ...image, inputs: 23 },
+  { ...image, convolutions: [] },
+  { ...image, convolutions: [{ filters: 0, size: 3 }] },
   { family: 'linear', inputs: 3, outputs: 2, output: 'sigmoid' },
   { family: 'linear', inputs: 3, outputs: 1, output: 'softmax' },
   { family: 'linear', inputs: 0, output: 'sigmoid' },
@@ -32,11 +40,12 @@ it('a model gives one probability, or one per class or segment', () => {
   };
   expect(outputsOf({ family: 'linear', inputs: 3, output: 'sigmoid' })).toEqual([1, true]);
   expect(outputsOf({ family: 'linear', inputs: 3, outputs: 4, output: 'softmax' })).toEqual([4, false]);
+  expect(outputsOf(image)).toEqual([1, true]);
   expect(outputsOf({ family: 'additive', ...binned })).toEqual([1, true]);
   expect(outputsOf({ family: 'trees', ...binned, depth: 2, trees: 5 })).toEqual([1, true]);
   expect(outputsOf({ family: 'centroids', inputs: 3, count: 6 })).toEqual([6, false]);
 });
 
-it('only dense layers can be trained by gradient steps', () => {
+it('only layers can be trained by gradient steps', () => {
   expect(trainableSpec.safeParse({ family: 'additive', inputs: 1, edges: [[0]] }).success).toBe(false);
 });

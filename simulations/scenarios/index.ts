@@ -30,6 +30,7 @@ export const scenarios: readonly Scenario[] = [
   shopperTrees,
   retailSegments,
   retailDrift,
-  mnistRounds('iid'),
-  mnistRounds('non-iid'),
+  mnistRounds('2nn-iid'),
+  mnistRounds('2nn-non-iid'),
+  mnistRounds('cnn-iid'),
 ];
