@@ -41,20 +41,17 @@ export type Places = {
   /** Labels of a batch, and its row indices as 32-bit words. */
   readonly labelsAt: number;
   readonly orderAt: number;
-  /** All rows of the device, packed. */
+  /** All rows of the device, packed, stand behind everything else. */
   readonly featuresAt: number;
-  readonly length: number;
 };
 
 const lanes = 4;
 
-export function placesFor(
-  spec: TrainableSpec,
-  size: { readonly batchSize: number; readonly rowCount: number },
-): Places {
+/** @param batchRows most rows in a batch */
+export function placesFor(spec: TrainableSpec, batchRows: number): Places {
   const dense = denseLayers(spec);
   const widths = [spec.inputs, ...dense.map(({ outputs }) => outputs)].map(padded);
-  const rows = padded(Math.min(size.batchSize, size.rowCount));
+  const rows = padded(batchRows);
   let length = 0;
   const take = (count: number) => {
     length += padded(count);
@@ -81,8 +78,7 @@ export function placesFor(
     flatAt: take(parameterCount(spec)),
     labelsAt: take(rows),
     orderAt: take(rows),
-    featuresAt: take(size.rowCount * spec.inputs),
-    length,
+    featuresAt: length,
   };
 }
 

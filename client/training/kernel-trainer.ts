@@ -8,7 +8,7 @@ import {
   type Trainer,
   type TrainingOptions,
 } from '@chorale/shared/models';
-import { type DenseKernel, wasmDenseKernel } from './dense-kernel.ts';
+import { type DenseKernel, type RowCopy, wasmDenseKernel } from './dense-kernel.ts';
 import { type Places, placesFor } from './dense-places.ts';
 import { tiledDenseKernel } from './dense-tiles.ts';
 import { checkLengths } from './fitting-rows.ts';
@@ -29,15 +29,51 @@ export async function createKernelTrainer({ kernel: wanted }: KernelOptions = {}
   if (wanted === 'wasm' && wasm === undefined)
     throw new ChoraleError('not-found', 'WebAssembly SIMD does not work here: ask for the plain kernel');
   const kernel = wasm ?? tiledDenseKernel();
+  const roomFor = roomPlans();
   return {
     backend: `kernel, ${kernel.name}`,
     async train(spec, parameters, rows, options) {
       if (spec.family === 'convolutional')
         throw new ChoraleError('invalid-input', 'the kernel trains dense layers only: let tfjs train convolutions');
       checkLengths(spec, parameters, rows);
-      return trainWith(kernel, { spec, parameters, rows, options });
+      const room = roomFor(spec, Math.min(options.batchSize, rows.rowCount));
+      return trainWith(kernel, room, { spec, parameters, rows, options });
     },
   };
+}
+
+/** Where numbers stand, and how parameters get there and back: the same for many trainings. */
+type Room = { readonly places: Places; readonly incoming: readonly RowCopy[]; readonly outgoing: readonly RowCopy[] };
+
+/** Planning a room costs more than training a small model in it, so each spec keeps its own. */
+function roomPlans(): (spec: TrainableSpec, batchRows: number) => Room {
+  const plans = new WeakMap<TrainableSpec, Map<number, Room>>();
+  return (spec, batchRows) => {
+    const known = plans.get(spec) ?? new Map<number, Room>();
+    const room = known.get(batchRows) ?? planRoom(placesFor(spec, batchRows));
+    plans.set(spec, known.set(batchRows, room));
+    return room;
+  };
+}
+
+/** From the flat vector to padded layers, and a copy of those to pull to; and back. */
+function planRoom(places: Places): Room {
+  const { layers, flatAt, parametersLength: width } = places;
+  const incoming = layers.flatMap(
+    ({ inputs, outputs, outputStride, kernelAt, biasAt, flatKernelAt, flatBiasAt }): RowCopy[] => {
+      const row = { fromStride: outputs, toStride: outputStride, width: outputs };
+      return [
+        { ...row, from: flatAt + flatKernelAt, to: kernelAt, rows: inputs },
+        { ...row, from: flatAt + flatBiasAt, to: biasAt, rows: 1 },
+      ];
+    },
+  );
+  const outgoing = incoming.map(({ from, fromStride, to, toStride, ...size }) => ({
+    ...{ from: to, fromStride: toStride, to: from, toStride: fromStride },
+    ...size,
+  }));
+  const toPullTo = { from: 0, fromStride: 0, to: width, toStride: 0, rows: 1, width };
+  return { places, incoming: [...incoming, toPullTo], outgoing };
 }
 
 type Training = {
@@ -47,43 +83,31 @@ type Training = {
   readonly options: TrainingOptions;
 };
 
-function trainWith(kernel: DenseKernel, training: Training): Float32Array<ArrayBuffer> {
-  const { spec, parameters, rows, options } = training;
-  const places = placesFor(spec, { batchSize: options.batchSize, rowCount: rows.rowCount });
-  const numbers = kernel.reserve(places.length);
+function trainWith(kernel: DenseKernel, room: Room, training: Training): Float32Array<ArrayBuffer> {
+  const { parameters, rows } = training;
+  const { places, incoming, outgoing } = room;
+  const length = places.featuresAt + rows.features.length;
+  const numbers = kernel.reserve(length);
   try {
     numbers.set(rows.features, places.featuresAt);
     numbers.set(parameters, places.flatAt);
-    bringIn(kernel, places);
-    descend({ kernel, places, numbers }, training);
-    bringOut(kernel, places);
+    for (const copy of incoming) kernel.copyRows(copy);
+    descend({ kernel, places, numbers, words: new Uint32Array(numbers.buffer) }, training);
+    for (const copy of outgoing) kernel.copyRows(copy);
     return numbers.slice(places.flatAt, places.flatAt + parameters.length);
   } finally {
     // The next training starts from zeros, and nobody's rows lie about.
-    numbers.fill(0, 0, places.length);
+    numbers.fill(0, 0, length);
   }
 }
 
-/** From the flat vector to padded layers, and a copy of those to pull to. */
-function bringIn(kernel: DenseKernel, { layers, flatAt, parametersLength }: Places): void {
-  for (const { inputs, outputs, outputStride, kernelAt, biasAt, flatKernelAt, flatBiasAt } of layers) {
-    const row = { fromStride: outputs, toStride: outputStride, width: outputs };
-    kernel.copyRows({ ...row, from: flatAt + flatKernelAt, to: kernelAt, rows: inputs });
-    kernel.copyRows({ ...row, from: flatAt + flatBiasAt, to: biasAt, rows: 1 });
-  }
-  const once = { fromStride: 0, toStride: 0, rows: 1, width: parametersLength };
-  kernel.copyRows({ ...once, from: 0, to: parametersLength });
-}
-
-function bringOut(kernel: DenseKernel, { layers, flatAt }: Places): void {
-  for (const { inputs, outputs, outputStride, kernelAt, biasAt, flatKernelAt, flatBiasAt } of layers) {
-    const row = { fromStride: outputStride, toStride: outputs, width: outputs };
-    kernel.copyRows({ ...row, from: kernelAt, to: flatAt + flatKernelAt, rows: inputs });
-    kernel.copyRows({ ...row, from: biasAt, to: flatAt + flatBiasAt, rows: 1 });
-  }
-}
-
-type Workplace = { readonly kernel: DenseKernel; readonly places: Places; readonly numbers: Float32Array<ArrayBuffer> };
+type Workplace = {
+  readonly kernel: DenseKernel;
+  readonly places: Places;
+  /** The kernel's memory, as float32 numbers and as 32-bit words. */
+  readonly numbers: Float32Array<ArrayBuffer>;
+  readonly words: Uint32Array<ArrayBuffer>;
+};
 
 function descend(at: Workplace, { spec, rows, options }: Training): void {
   const { epochs, batchSize, learningRate, proximal = 0, random, signal } = options;
@@ -97,10 +121,10 @@ function descend(at: Workplace, { spec, rows, options }: Training): void {
   }
 }
 
-function gather({ kernel, places, numbers }: Workplace, { labels }: Batchable, batch: Uint32Array): void {
+function gather({ kernel, places, numbers, words }: Workplace, { labels }: Batchable, batch: Uint32Array): void {
   const { layers, orderAt, labelsAt, featuresAt } = places;
   const [{ inputs, inputStride, inputsAt }] = layers;
-  new Uint32Array(numbers.buffer).set(batch, orderAt);
+  words.set(batch, orderAt);
   for (let i = 0; i < batch.length; i++) numbers[labelsAt + i] = labels[batch[i]!]!;
   kernel.gather({ from: featuresAt, orderAt, to: inputsAt, toStride: inputStride, rows: batch.length, width: inputs });
 }

@@ -15,11 +15,14 @@ export function shuffledBatches(rowCount: number, batchSize: number, random: Ran
 
 /** Fisher–Yates. A 32-bit draw scaled to i + 1 values is biased by less than (i + 1)/2^32: nothing for batches. */
 function shuffled(count: number, random: Random): Uint32Array {
-  const order = Uint32Array.from({ length: count }, (_, i) => i);
+  const order = new Uint32Array(count);
+  for (let i = 0; i < count; i++) order[i] = i;
   const draws = new DataView(random.bytes(4 * count).buffer);
   for (let i = count - 1; i > 0; i--) {
     const other = Math.floor((draws.getUint32(4 * i) / 2 ** 32) * (i + 1));
-    [order[i], order[other]] = [order[other]!, order[i]!];
+    const index = order[i]!;
+    order[i] = order[other]!;
+    order[other] = index;
   }
   return order;
 }
