@@ -1,7 +1,7 @@
 /** All randomness of a round from one 32-byte draw: whoever knows the seed can recompute the contribution bit for bit. */
 
-import { type Bytes, bytes, concat, type Random, tag, u32, wordsToBytes } from '@chorale/shared';
-import { hkdf, portableKeystream } from '@chorale/shared/crypto';
+import { type Bytes, bytes, concat, type Random, tag, u32 } from '@chorale/shared';
+import { type CounterMode, hkdf, hkdfMany, keystreamOf, portableCounterMode } from '@chorale/shared/crypto';
 
 export const roundSeedBytes = 32;
 
@@ -14,31 +14,50 @@ export type RoundRandomness = {
   readonly aggregation: Bytes;
 };
 
-/** @param seed 32 secret bytes, drawn anew for every round */
-export function roundRandomness(seed: Bytes): RoundRandomness {
+const [trainingLabel, encodingLabel, aggregationLabel] = (['training', 'encoding', 'aggregation'] as const).map(
+  (purpose) => tag(`chorale/round/${purpose}/v1`),
+) as [Bytes, Bytes, Bytes];
+const drawLabel = tag('chorale/draw/v1');
+const noSalt = bytes(0);
+
+/**
+ * @param seed 32 secret bytes, drawn anew for every round
+ * @param encrypt a platform's own AES-128-CTR, which gives the same bytes sooner
+ */
+export function roundRandomness(
+  seed: Bytes,
+  encrypt: (mode: CounterMode) => Bytes = portableCounterMode,
+): RoundRandomness {
+  let keys: readonly Bytes[] | undefined;
+  const keysOnce = () => {
+    // Many rounds draw nothing at all.
+    keys ??= hkdfMany(seed, noSalt, [trainingLabel, encodingLabel], 32);
+    return keys;
+  };
   return {
-    training: randomOf(() => keyOf(seed, 'training')),
-    encoding: randomOf(() => keyOf(seed, 'encoding')),
-    aggregation: keyOf(seed, 'aggregation'),
+    training: () => drawing(() => keysOnce()[0]!, encrypt),
+    encoding: () => drawing(() => keysOnce()[1]!, encrypt),
+    get aggregation() {
+      return hkdf(seed, noSalt, aggregationLabel, 32);
+    },
   };
 }
 
-function keyOf(seed: Bytes, label: string): Bytes {
-  return hkdf(seed, bytes(0), tag(`chorale/round/${label}/v1`), 32);
+/** Every draw has a keystream of its own, named by how many draws came before it. */
+function drawing(keyOnce: () => Bytes, encrypt: (mode: CounterMode) => Bytes): Random {
+  let draws = 0;
+  return {
+    bytes(length) {
+      const seed = hkdf(keyOnce(), noSalt, concat(drawLabel, u32(draws++)), 28);
+      return encrypt(keystreamOf(seed, zerosOf(length)));
+    },
+  };
 }
 
-/** Every draw has a keystream of its own, named by how many draws came before it. Many rounds draw nothing at all. */
-function randomOf(keyOnce: () => Bytes): () => Random {
-  const label = tag('chorale/draw/v1');
-  let key: Bytes | undefined;
-  return () => {
-    let draws = 0;
-    return {
-      bytes(length) {
-        key ??= keyOnce();
-        const seed = hkdf(key, bytes(0), concat(label, u32(draws++)), 28);
-        return wordsToBytes(portableKeystream(seed, Math.ceil(length / 4))).slice(0, length);
-      },
-    };
-  };
+let zeros = bytes(0);
+
+/** Nobody writes to them: what is drawn is another memory. */
+function zerosOf(length: number): Bytes {
+  if (zeros.length < length) zeros = bytes(length);
+  return zeros.subarray(0, length);
 }

@@ -1,7 +1,7 @@
 /** The door to the ciphers: hashing for the machines, jobs and their providers for everything heavier. */
 
 export { hkdf, hkdfMany, hmacSha256, sha256 } from './hashing.ts';
-export { type CounterMode, portableKeystream } from './keystream.ts';
+export { type CounterMode, keystreamOf, portableCounterMode, portableKeystream } from './keystream.ts';
 export { perform, providerOf } from './perform.ts';
 export { portableCrypto } from './portable.ts';
 export type { AgreementPair, Awaitable, Primitives, SigningPair } from './primitives.ts';

@@ -18,6 +18,8 @@ export interface SeededRandom extends Random {
   shuffle<Item>(items: readonly Item[]): Item[];
 }
 
+const forkTag = tag('chorale/fork/1');
+
 /** ChaCha20 under the hash of the seed; numbers and their decimal texts are the same seed. */
 export function seededRandom(seed: string | number): SeededRandom {
   return fromKey(sha256(concat(tag('chorale/seeded-random/1'), utf8(String(seed)))));
@@ -36,7 +38,7 @@ function fromKey(key: Uint8Array): SeededRandom {
   };
   return {
     bytes: (length) => stream.bytes(length),
-    fork: (label) => fromKey(sha256(concat(tag('chorale/fork/1'), key, utf8(String(label))))),
+    fork: (label) => fromKey(sha256(concat(forkTag, key, utf8(String(label))))),
     uniform,
     below,
     // Box and Muller (1958); 1 − u lies in (0, 1], where the logarithm is finite.
@@ -52,14 +54,16 @@ function fromKey(key: Uint8Array): SeededRandom {
   };
 }
 
-const pieceBytes = 4096;
+const firstPieceBytes = 64;
+const largestPieceBytes = 4096;
 const zeroNonce = new Uint8Array(12);
 
-/** The key's ChaCha20 stream, drawn piece by piece. */
+/** The key's ChaCha20 stream, drawn piece by piece. Pieces grow: many a fork is asked for one seed and never again. */
 class Keystream {
   readonly #key: Uint8Array;
   #piece = new DataView(new ArrayBuffer(0));
   #used = 0;
+  #nextBytes = firstPieceBytes;
   #block = 0;
 
   constructor(key: Uint8Array) {
@@ -86,9 +90,11 @@ class Keystream {
   }
 
   #refill(): void {
-    const stream = chacha20(this.#key, zeroNonce, bytes(pieceBytes), bytes(pieceBytes), this.#block);
+    const length = this.#nextBytes;
+    const stream = chacha20(this.#key, zeroNonce, bytes(length), bytes(length), this.#block);
     this.#piece = new DataView(stream.buffer as ArrayBuffer);
-    this.#block += pieceBytes / 64;
+    this.#block += length / 64;
+    this.#nextBytes = Math.min(4 * length, largestPieceBytes);
     this.#used = 0;
   }
 }
