@@ -5,12 +5,21 @@
  */
 
 import type { ConsentedExamples } from '@chorale/client';
-import { contributionFor, encodeContribution, type Question, roundRandomness } from '@chorale/client/session';
-import { addModulo, type Bytes, ChoraleError } from '@chorale/shared';
+import {
+  type Contribution,
+  contributionFor,
+  encodeContribution,
+  type Question,
+  type RoundRandomness,
+  roundRandomness,
+} from '@chorale/client/session';
+import { type Bytes, ChoraleError } from '@chorale/shared';
+import { nodePrimitives } from '@chorale/shared/adapters/node';
 import type { FederatedAlgorithm } from '@chorale/shared/algorithms';
 import {
   type Aggregate,
   chooseEncoding,
+  EncodedSum,
   type Encoding,
   isPlausible,
   type Layout,
@@ -111,6 +120,7 @@ export async function* runFast<Config, State, Broadcast, Example, Name extends s
   const { cohorts: cohortsOf = drawn.cohorts, roundSeed = drawn.roundSeed } = options;
   const terms = { cohort, noiseMultiplier: noise ? noise.multiplier.numerator / noise.multiplier.denominator : 0 };
   let state = algorithm.init(parseInput(algorithm.config, config, 'config'), seededRandom(seed).fork('start'), terms);
+  const adding = new EncodedSum();
   for (let round = 0; !algorithm.isDone(state); round++) {
     const rosters = cohortsOf(round);
     checkCohorts(rosters, { devices: devices.length, cohort });
@@ -120,7 +130,7 @@ export async function* runFast<Config, State, Broadcast, Example, Name extends s
     for (const [index, survivors] of rosters.entries()) {
       const share = shareOf(encoding, noise, { round, cohort: index });
       const asked: Asked<Example> = { ...options, ...share, broadcast, encoding, round, roundSeed };
-      const sum = await sumOf(survivors, asked);
+      const sum = await sumOf(adding, survivors, asked);
       const of = { contributors: survivors.length, noiseVariance: share.noiseVariance };
       cohorts.push({ survivors, sum, ...share, isPlausible: isPlausible(sum, encoding, of) });
     }
@@ -223,32 +233,59 @@ type Asked<Example> = {
 };
 
 /** One device after the other. */
-async function sumOf<Example>(cohort: readonly number[], asked: Asked<Example>): Promise<Uint32Array<ArrayBuffer>> {
-  const { encoding, devices, adversary, round, noiseVariance } = asked;
-  const sum = new Uint32Array(encoding.dimension);
+async function sumOf<Example>(
+  sum: EncodedSum,
+  cohort: readonly number[],
+  asked: Asked<Example>,
+): Promise<Uint32Array<ArrayBuffer>> {
+  const { encoding, adversary, round, noiseVariance } = asked;
+  const question = questionOf(asked);
+  sum.begin(encoding);
   for (const device of cohort) {
     asked.signal?.throwIfAborted();
-    const encode = encoderOf(device, asked);
+    const encode = encoderOf(question, device, asked);
     const forged = await adversary?.forge({ round, device, cohort, encoding, noiseVariance, encode });
-    addModulo(sum, forged ?? (await encode(devices[device]!)));
+    if (forged === undefined) await addContribution(sum, question, device, asked);
+    else sum.addWords(forged);
   }
-  return sum;
+  return sum.words();
 }
 
 const neverAborted = new AbortController().signal;
 
-/** The path that a real device walks from its rows to the words that it would mask. */
-function encoderOf<Example>(device: number, asked: Asked<Example>): Forgery<Example>['encode'] {
-  const { algorithm, broadcast, encoding, round, roundSeed, trainer } = asked;
-  const { signal = neverAborted } = asked;
+function questionOf<Example>(asked: Asked<Example>): Question {
+  const { algorithm, broadcast, encoding, noise } = asked;
+  const rounding = noise === undefined && algorithm.roundsToNearest ? 'nearest' : 'stochastic';
   // The path knows algorithms without their types, as it does on a device.
-  const rounding = asked.noise === undefined && asked.algorithm.roundsToNearest ? 'nearest' : 'stochastic';
-  const question = { algorithm, broadcast, encoding, rounding, examples: { source: 'laboratory' } } as Question;
+  return { algorithm, broadcast, encoding, rounding, examples: { source: 'laboratory' } } as Question;
+}
+
+/** The path that a real device walks from its rows to the words that it would mask; they are added as they come to be. */
+async function addContribution<Example>(sum: EncodedSum, question: Question, device: number, asked: Asked<Example>) {
+  const randomness = randomnessOf(device, asked);
+  const { vectors } = await contributionOf(question, asked.devices[device]!, randomness, asked);
+  const { rounding } = question;
+  sum.add(vectors, { random: randomness.encoding, noiseVariance: asked.noiseVariance, rounding });
+}
+
+function encoderOf<Example>(question: Question, device: number, asked: Asked<Example>): Forgery<Example>['encode'] {
   return async (rows, noiseVariance = asked.noiseVariance) => {
-    const randomness = roundRandomness(roundSeed(round, device));
-    // Nobody's consent is needed for what a laboratory holds.
-    const examples = rows as readonly unknown[] as ConsentedExamples;
-    const contribution = await contributionFor(question, examples, { trainer, signal, randomness });
-    return encodeContribution(contribution, randomness, noiseVariance);
+    const randomness = randomnessOf(device, asked);
+    return encodeContribution(await contributionOf(question, rows, randomness, asked), randomness, noiseVariance);
   };
+}
+
+function randomnessOf<Example>(device: number, { round, roundSeed }: Asked<Example>): RoundRandomness {
+  return roundRandomness(roundSeed(round, device), nodePrimitives.encryptCounterMode);
+}
+
+function contributionOf<Example>(
+  question: Question,
+  rows: readonly Example[],
+  randomness: RoundRandomness,
+  { trainer, signal = neverAborted }: Asked<Example>,
+): Promise<Contribution> {
+  // Nobody's consent is needed for what a laboratory holds.
+  const examples = rows as readonly unknown[] as ConsentedExamples;
+  return contributionFor(question, examples, { trainer, signal, randomness });
 }

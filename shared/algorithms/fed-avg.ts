@@ -136,8 +136,9 @@ export const fedAvg = defineAlgorithm<FedAvgConfig, FedAvgState, FedAvgBroadcast
     // The clip comes before the weight: after it, a device with few rows could come further than one with many.
     const factor = clipFactor(update, broadcast.clipNorm);
     const weight = factor > 0 ? weightOf(broadcast, rows.length) : 0;
+    scale(update, weight * factor);
     return {
-      update: update.map((value) => (weight > 0 ? weight * factor * value : 0)),
+      update,
       weight: broadcast.weighting === 'rows' ? Float32Array.of(weight) : new Float32Array(0),
       clipBit: broadcast.bitWeight === undefined ? new Float32Array(0) : bitOf(weight > 0 ? factor : 0),
     };
@@ -168,6 +169,12 @@ export const fedAvg = defineAlgorithm<FedAvgConfig, FedAvgState, FedAvgBroadcast
   }),
 });
 
+/** In place. A factor of 0 also covers what no multiplication would turn into 0. */
+function scale(update: Float32Array, factor: number): void {
+  if (factor > 0) for (let i = 0; i < update.length; i++) update[i] = update[i]! * factor;
+  else update.fill(0);
+}
+
 function weightOf({ weighting, maxRows }: FedAvgBroadcast, rowCount: number): number {
   if (weighting === 'uniform') return rowCount > 0 ? 1 : 0;
   return Math.min(rowCount, maxRows) / maxRows;
@@ -193,5 +200,6 @@ async function train(
 ): Promise<Float32Array> {
   const batchable = batchOf(rows, spec.inputs, standardization);
   const trained = await trainer.train(spec, parameters, batchable, { ...client, random, signal });
-  return trained.map((value, i) => value - parameters[i]!);
+  for (let i = 0; i < trained.length; i++) trained[i] = trained[i]! - parameters[i]!;
+  return trained;
 }

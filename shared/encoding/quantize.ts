@@ -7,7 +7,7 @@ import { uniformWords } from './draws.ts';
 import type { Stage } from './stage.ts';
 
 /** Chance that all of these fail is below e^-32 for an honest vector. */
-const redraws = 64;
+export const redraws = 64;
 
 /** Rounds so that Σx² ≤ Δ₂² holds always; what cannot be brought there becomes zero. */
 export const quantize: Stage<Float64Array, Int32Array> = (steps, { encoding, rounding, random }) => {

@@ -26,7 +26,11 @@ export type TrainingOptions = {
 export interface Trainer {
   /** What runs underneath, e.g. `tfjs-wasm`; shown to people, never compared. */
   readonly backend: string;
-  /** Takes SGD steps on the mean loss of each batch. @returns the new flat parameters; the input stays as it was */
+  /**
+   * Takes SGD steps on the mean loss of each batch.
+   *
+   * @returns the new flat parameters, the caller's own to change; the input stays as it was
+   */
   train(
     spec: TrainableSpec,
     parameters: Float32Array,
