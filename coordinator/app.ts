@@ -13,6 +13,7 @@ import { createEvents, type Log, silentLog } from './events.ts';
 import { healthRoutes } from './http/health.ts';
 import type { Route } from './http/route.ts';
 import { createModels, type Models } from './models/models.ts';
+import { createReleases } from './models/releases.ts';
 import { modelRoutes } from './models/routes.ts';
 import type { Ports } from './ports.ts';
 import { type Accounts, createAccounts } from './privacy/accounts.ts';
@@ -119,7 +120,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
       ...taskRoutes(tasks),
       ...roundRoutes(rounds),
       ...broadcastRoutes(broadcasts),
-      ...modelRoutes(models),
+      ...modelRoutes(models, createReleases({ ports, tasks, models })),
       ...deviceRoutes(devices, consents),
     ],
     connect: (link) => sessions.connect(link),

@@ -3,7 +3,7 @@
  * that a log can contain. No vector, seed, key, share or behaviour passes here; devices appear by six characters.
  */
 
-import type { DeviceId, ErrorCode, TaskId } from '@chorale/shared';
+import type { DeviceId, ErrorCode, ModelId, TaskId } from '@chorale/shared';
 
 /** The part of a pino logger that is used. */
 export interface Log {
@@ -43,6 +43,9 @@ export function createEvents(log: Log) {
     roundAbandoned: (name: RoundName, reason: string) => log.warn({ ...plain(name), reason }, 'round abandoned'),
     devicesNamed: (name: RoundName, devices: readonly string[]) =>
       log.warn({ ...plain(name), devices: devices.map(short) }, 'devices broke the protocol'),
+
+    releaseJudged: (task: TaskId, model: ModelId, fields: { mayRelease: boolean; objections: readonly string[] }) =>
+      log.info({ task, model, ...fields }, 'release judged'),
 
     requestAnswered: (fields: { method: string; path: string; status: number }) =>
       log.debug(fields, 'request answered'),

@@ -2,6 +2,7 @@ import { newId } from '@chorale/shared';
 import { seededRandom } from '@chorale/shared/testing';
 import { fromProblem, keysView, modelManifest, pageOf, parseInput, problem, taskView } from '@chorale/shared/wire';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { withModel } from '../tasks/task.ts';
 import { type AskOptions, type Live, openLive } from '../testing/adapters/live.ts';
 import { learningTask } from '../testing/choir.ts';
 
@@ -282,7 +283,7 @@ describe('the status page', () => {
 });
 
 async function publishModel({ coordinator }: Live) {
-  const { models, tasks, ports } = coordinator;
+  const { models, tasks } = coordinator;
   const task = await tasks.create(learningTask());
   const { manifest, writes } = await models.prepare({
     task,
@@ -294,6 +295,6 @@ async function publishModel({ coordinator }: Live) {
       standardization: { mean: [1, 2], std: [2, 4], clip: 4 },
     },
   });
-  await ports.store.batch(writes);
+  await tasks.change(task.id, (before) => ({ task: withModel(before, manifest.id), writes }));
   return { manifest, parameters: await models.parameters(manifest.parametersSha256) };
 }

@@ -21,15 +21,15 @@ import type { Keyring } from '../auth/keyring.ts';
 import { sign } from '../auth/signatures.ts';
 import type { Ports } from '../ports.ts';
 import { claimOf } from '../privacy/claim.ts';
-import { storeKeys, under } from '../store/keys.ts';
+import { storeKeys } from '../store/keys.ts';
 import { type Page, type PageQuery, readPage } from '../store/pages.ts';
-import { parseRecord, putRecord, readRecord } from '../store/records.ts';
-import type { Task } from '../tasks/task.ts';
+import { putRecord, readRecord } from '../store/records.ts';
+import { type Task, task } from '../tasks/task.ts';
 
 export interface Models {
   /** @throws ChoraleError `not-found` */
   get(id: ModelId): Promise<ModelManifest>;
-  /** @throws ChoraleError `not-found` before the first commit */
+  /** What devices score with. @throws ChoraleError `not-found` before the first commit, or the first release */
   latest(task: TaskId): Promise<ModelManifest>;
   page(task: TaskId, query: PageQuery): Promise<Page<ModelManifest>>;
   /** Little-endian float32. @throws ChoraleError `not-found` */
@@ -51,22 +51,23 @@ const pointer = z.object({ task: z.string(), version: z.number() });
 
 export function createModels(ports: Ports, keyring: Keyring): Models {
   const { store, clock, random, crypto } = ports;
+  const get = async (id: ModelId): Promise<ModelManifest> => {
+    const found = await readRecord(store, storeKeys.modelById(id), pointer);
+    if (!found) throw new ChoraleError('not-found', 'there is no such model');
+    const manifest = await readRecord(store, storeKeys.model(found.task as TaskId, found.version), modelManifest);
+    invariant(manifest, 'a named model is there');
+    return manifest;
+  };
   return {
-    async get(id) {
-      const found = await readRecord(store, storeKeys.modelById(id), pointer);
-      if (!found) throw new ChoraleError('not-found', 'there is no such model');
-      const manifest = await readRecord(store, storeKeys.model(found.task as TaskId, found.version), modelManifest);
-      invariant(manifest, 'a named model is there');
-      return manifest;
+    get,
+
+    async latest(id) {
+      const of = await readRecord(store, storeKeys.task(id), task);
+      if (of?.latestModel === undefined) throw new ChoraleError('not-found', 'this task has no model yet');
+      return get(of.latestModel);
     },
 
-    async latest(task) {
-      const [entry] = await store.range({ ...under(`model/${task}`), limit: 1, isReversed: true });
-      if (!entry) throw new ChoraleError('not-found', 'this task has no model yet');
-      return parseRecord(modelManifest, entry);
-    },
-
-    page: (task, query) => readPage(store, `model/${task}`, modelManifest, query),
+    page: (id, query) => readPage(store, `model/${id}`, modelManifest, query),
 
     async parameters(name) {
       const found = /^[0-9a-f]{64}$/.test(name) ? await store.get(storeKeys.parameters(name)) : undefined;

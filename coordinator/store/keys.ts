@@ -12,6 +12,7 @@ export const storeKeys = {
   transcript: (round: RoundId) => `transcript/${round}`,
   model: (task: TaskId, version: number) => `model/${task}/${padded(version)}`,
   modelById: (model: ModelId) => `model-id/${model}`,
+  judgement: (task: TaskId, number: number) => `judgement/${task}/${padded(number)}`,
   parameters: (sha256: string) => `parameters/${sha256}`,
   device: (device: DeviceId) => `device/${device}`,
   receipt: (device: DeviceId, index: number) => `receipt/${device}/${padded(index)}`,

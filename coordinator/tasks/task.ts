@@ -22,6 +22,7 @@ export const task = z.object({
   merge: newTask.shape.merge,
   limits: newTask.shape.limits,
   intervalMs: newTask.shape.intervalMs,
+  release: newTask.shape.release,
   state: taskState,
   createdAt: z.number(),
   roundsCommitted: count,
@@ -37,14 +38,17 @@ export const task = z.object({
   /** Smallest number of contributors in any committed round; 0 before the first. */
   smallestCohort: count,
   modelVersions: count,
+  /** What devices score with. */
   latestModel: z.optional(idField('model')),
+  /** Releases that were asked for, refused ones included; absent before the first. */
+  judgements: count.optional(),
   summary: z.record(z.string(), z.unknown()).optional(),
 });
 export type Task = z.infer<typeof task>;
 
 export function viewOfTask(of: Task): TaskView {
   const { id, name, purpose, algorithm, examples, consentPolicy, privacy, cohort, merge, state } = of;
-  const { createdAt, roundsCommitted, roundsAbandoned, summary, latestModel } = of;
+  const { createdAt, roundsCommitted, roundsAbandoned, summary, latestModel, release } = of;
   const epsilon = epsilonSpent(of);
   return {
     ...{ id, name, purpose, algorithm, examples, consentPolicy, privacy, cohort, merge, state },
@@ -54,12 +58,14 @@ export function viewOfTask(of: Task): TaskView {
     ...(epsilon === undefined ? {} : { epsilon }),
     ...(summary === undefined ? {} : { summary }),
     ...(latestModel === undefined ? {} : { latestModel }),
+    ...(release === undefined ? {} : { release }),
   };
 }
 
-/** A task with one more model, in the words of its record. */
+/** A task with one more model, in the words of its record; devices get it at once unless releases are judged. */
 export function withModel(of: Task, model: ModelId): Task {
-  return { ...of, modelVersions: of.modelVersions + 1, latestModel: model };
+  const versions = { ...of, modelVersions: of.modelVersions + 1 };
+  return of.release === 'judged' ? versions : { ...versions, latestModel: model };
 }
 
 /** Devices without whom no round can give anything: the least cohorts that its merge needs, each as small as may be. */

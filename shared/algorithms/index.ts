@@ -116,12 +116,11 @@ export {
   judgeRelease,
   type ReleaseCase,
   type ReleaseFigures,
-  type ReleaseLimits,
   type ReleaseObjection,
   type ReleaseRule,
   type ReleaseVerdict,
-  usualReleaseLimits,
 } from './release-gate.ts';
+export { type ReleaseLimits, releaseLimits, usualReleaseLimits } from './release-limits.ts';
 export {
   accuracy,
   averagePrecision,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../testing/seeded-random.ts';
-import { judgeRelease, type ReleaseCase, type ReleaseFigures, usualReleaseLimits } from './release-gate.ts';
+import { judgeRelease, type ReleaseCase, type ReleaseFigures } from './release-gate.ts';
+import { usualReleaseLimits } from './release-limits.ts';
 
 const champion: ReleaseFigures = {
   auc: 0.75,

@@ -4,6 +4,7 @@
  */
 
 import { normalQuantile } from '../privacy/normal.ts';
+import { type ReleaseLimits, usualReleaseLimits } from './release-limits.ts';
 
 /** Of one model. NaN where a figure is not known. */
 export type ReleaseFigures = {
@@ -27,26 +28,6 @@ export type ReleaseCase = {
   readonly parameters: Float32Array;
   /** What training the candidate has spent; undefined where nothing was promised. */
   readonly privacy: { readonly epsilonSpent: number; readonly epsilonPromised: number } | undefined;
-};
-
-export type ReleaseLimits = {
-  /** Nats a row that count as no loss: no finite sample can show that two equal models are equal. */
-  readonly logLossMargin: number;
-  /** Probability with which a candidate worse than that by log loss is found out. */
-  readonly confidence: number;
-  readonly aucDrop: number;
-  readonly calibration: readonly [low: number, high: number];
-  readonly expectedCalibrationError: number;
-  readonly sliceAucDrop: number;
-};
-
-export const usualReleaseLimits: ReleaseLimits = {
-  logLossMargin: 0.002,
-  confidence: 0.95,
-  aucDrop: 0.005,
-  calibration: [0.9, 1.1],
-  expectedCalibrationError: 0.02,
-  sliceAucDrop: 0.02,
 };
 
 export type ReleaseRule =

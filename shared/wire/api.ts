@@ -1,6 +1,7 @@
 /** The REST interface under `/api/v1`: one schema a resource, parsed on both sides. */
 
 import * as z from 'zod/mini';
+import { releaseLimits } from '../algorithms/release-limits.ts';
 import { leastCohorts, mergeRule } from '../encoding/merge.ts';
 import { privacyClaim, privacyPolicy } from '../privacy/policy.ts';
 import {
@@ -70,14 +71,16 @@ const newTaskFields = z.strictObject({
   limits: z.optional(turnLimits),
   /** Pause between rounds. */
   intervalMs: z._default(z.int().check(z.nonnegative(), z.maximum(2 ** 31)), 0),
+  /** When devices get a new model to score with: after every round unless said, or once a release has been judged. */
+  release: z.optional(z.enum(['every-round', 'judged'])),
 });
 
-export const newTask = newTaskFields.check(
-  z.refine(({ cohort, merge }) => cohort.count >= leastCohorts(merge), {
-    path: ['cohort', 'count'],
-    error: 'too few cohorts for a robust merge',
-  }),
+const hasCohorts = z.refine<Pick<z.infer<typeof newTaskFields>, 'cohort' | 'merge'>>(
+  ({ cohort, merge }) => cohort.count >= leastCohorts(merge),
+  { path: ['cohort', 'count'], error: 'too few cohorts for a robust merge' },
 );
+
+export const newTask = newTaskFields.check(hasCohorts);
 export type NewTask = z.infer<typeof newTask>;
 
 /** `exhausted`: too few of the enrolled devices may take part once more; no round starts that would overspend. */
@@ -102,7 +105,9 @@ export const taskView = z.object({
   epsilon,
   /** The algorithm's own figures, such as the AUC of an evaluation. */
   summary: z.optional(z.record(z.string(), z.unknown())),
+  /** What devices score with. */
   latestModel: z.optional(idField('model')),
+  release: newTaskFields.shape.release,
 });
 export type TaskView = z.infer<typeof taskView>;
 
@@ -200,6 +205,45 @@ export const modelManifest = z.object({
   signature: bytesField(64),
 });
 export type ModelManifest = z.infer<typeof modelManifest>;
+
+/** A task that compares a model with the one that devices score with; both are filled into its config. */
+export const newComparison = z
+  .extend(z.omit(newTaskFields, { algorithm: true, release: true }), {
+    /** What `comparison/1` asks besides: bins, slices, bounds. */
+    config: z._default(z.record(z.string(), z.unknown()), {}),
+  })
+  .check(hasCohorts);
+
+export const newRelease = z.strictObject({
+  /** A comparison that is done. Not needed for a task's first release, nor to go back to a model that was released before. */
+  comparison: z.optional(idField('task')),
+  /** Where the usual ones do not fit; they are kept with the judgement. */
+  limits: z.prefault(releaseLimits, {}),
+});
+
+/** Whether a model was released, and on which grounds. */
+export const releaseView = z.object({
+  task: idField('task'),
+  model: idField('model'),
+  version: count,
+  judgedAt: timeField,
+  mayRelease: z.boolean(),
+  /** Each with the figures that break the rule. */
+  objections: z.array(z.object({ rule: z.string(), reason: z.string() })),
+  /** What was compared, under which limits, and what came of it; absent where nothing had to be. */
+  grounds: z.optional(
+    z.object({
+      comparison: idField('task'),
+      champion: idField('model'),
+      limits: releaseLimits,
+      /** Whether folds keep its devices and those of the training apart. A split by time would not show here. */
+      isByOtherDevices: z.boolean(),
+      /** Log loss of the candidate less the champion's, in nats a row, and how well that is known; what is not known is left out. */
+      difference: z.record(z.string(), z.number()),
+    }),
+  ),
+});
+export type ReleaseView = z.infer<typeof releaseView>;
 
 /** The keys an app needs besides the pinned root key, each vouched for by the root key. */
 export const keysView = z.object({

@@ -22,6 +22,12 @@ export const routes = {
   consents: `${apiPath}/consents`,
   /** GET: `modelManifest` */
   model: (model: ModelId) => `${apiPath}/models/${model}`,
+  /** POST: `newComparison`, answered by `taskView` */
+  comparisons: (model: ModelId) => `${apiPath}/models/${model}/comparisons`,
+  /** POST: `newRelease`, answered by `releaseView` */
+  releases: (model: ModelId) => `${apiPath}/models/${model}/releases`,
+  /** GET: a page of `releaseView` */
+  releasesOf: (task: TaskId) => `${apiPath}/tasks/${task}/releases`,
   /** GET: little-endian float32, immutable, named by their SHA-256 in hexadecimal */
   parameters: (sha256: string) => `${apiPath}/parameters/${sha256}`,
   /** GET: a broadcast that does not fit the socket, named by the hash that D holds, in hexadecimal */

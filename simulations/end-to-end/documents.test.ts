@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { compileFunction } from 'node:vm';
 import { builtIn } from '@chorale/shared/algorithms';
 import { exampleQuery } from '@chorale/shared/features';
-import { newTask } from '@chorale/shared/wire';
+import { newComparison, newTask } from '@chorale/shared/wire';
 import ts from 'typescript';
 import { expect, it } from 'vitest';
 
@@ -44,14 +44,20 @@ it('the algorithm of CONTRIBUTING counts through encoding, sum and decoding', as
 });
 
 it('every task that a document shows is one that a coordinator takes and a device understands', () => {
-  const tasks = documents.flatMap((document) =>
-    [...textOf(document).matchAll(/-d '(\{.*?\})'/gs)].map((match) => JSON.parse(match[1]!)),
+  const posted = documents.flatMap((document) =>
+    [...textOf(document).matchAll(/\/(\w+) -d '(\{.*?\})'/gs)].map(
+      (match) => [match[1]!, JSON.parse(match[2]!)] as const,
+    ),
   );
+  const shownTo = (resource: string) => posted.filter(([to]) => to === resource).map(([, body]) => body);
+  const tasks = shownTo('tasks').map((body) => newTask.parse(body));
   expect(tasks.length).toBeGreaterThan(0);
-  for (const shown of tasks) {
-    const { algorithm, config, examples } = newTask.parse(shown);
-    builtIn.get(algorithm)!.config.parse(config);
-    exampleQuery.parse(examples);
+  for (const { algorithm, config } of tasks) builtIn.get(algorithm)!.config.parse(config);
+  const comparisons = shownTo('comparisons').map((body) => newComparison.parse(body));
+  expect(comparisons.length).toBeGreaterThan(0);
+  for (const { examples } of [...tasks, ...comparisons]) {
+    const { fold: _, ...query } = examples;
+    exampleQuery.parse(query);
   }
 });
 
