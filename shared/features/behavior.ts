@@ -24,20 +24,18 @@ export function behaviorFeatures(past: BehaviorPast, cut: Instant): Float32Array
   const seen = past.activity.before(cut);
   if (seen.firstAt === undefined) return undefined;
   const bought = past.purchases.before(cut);
-  return encodeFeatures(behavior1, {
-    ...purchaseValues(past, cut, { bought, tenure: daysSince(seen.firstAt, cut) }),
-    ...sessionValues(past, cut, { seen, bought }),
-    ...viewValues(past, cut, seen),
-    ...cartValues(past, cut, seen),
-    ...calendarValues(cut, { seen, bought }),
-  });
+  return encodeFeatures(
+    behavior1,
+    purchaseValues(cut, { bought, tenure: daysSince(seen.firstAt, cut) }),
+    orderWindows(past.purchases, cut),
+    sessionValues(past, cut, { seen, bought }),
+    viewValues(past, cut, seen),
+    cartValues(past, cut, seen),
+    calendarValues(cut, { seen, bought }),
+  );
 }
 
-function purchaseValues(
-  { purchases }: BehaviorPast,
-  cut: Instant,
-  { bought, tenure }: { readonly bought: Totals; readonly tenure: number },
-) {
+function purchaseValues(cut: Instant, { bought, tenure }: { readonly bought: Totals; readonly tenure: number }) {
   const { orders, last } = bought;
   const recency = last && daysSince(last.at, cut);
   const { gapMean, gapStd } = gapMoments(bought);
@@ -50,7 +48,6 @@ function purchaseValues(
     lastOrderValue: last?.value,
     maxOrderValue: last && bought.largestOrder,
     tenure,
-    ...orderWindows(purchases, cut),
     gapMean,
     gapStd,
     gapLast: bought.lastGapDays,

@@ -31,21 +31,34 @@ export function missingValues(schema: FeatureSchema): (number | null)[] {
   return schema.features.map((feature) => (feature.missing === undefined ? null : scaled(feature, feature.missing)));
 }
 
+/** Raw values by feature; undefined where they cannot be known yet. */
+export type RawValues<Name extends string> = Readonly<Partial<Record<Name, number | undefined>>>;
+
+type KeyOf<Part> = Part extends unknown ? keyof Part : never;
+
 /**
  * Raw values to the vector a model reads, in the schema's order.
  *
+ * @param parts together name every feature; apart, since one object of them all would cost more than the rest of a row
  * @throws RangeError if a value is missing whose feature declares nothing for that case, or is not a number
  */
-export function encodeFeatures<Name extends string>(
+export function encodeFeatures<Name extends string, Parts extends readonly RawValues<Name>[]>(
   schema: FeatureSchema<Name>,
-  values: Readonly<Record<Name, number | undefined>>,
+  ...parts: [Name] extends [KeyOf<Parts[number]>] ? Parts : never
 ): Float32Array<ArrayBuffer> {
-  return Float32Array.from(schema.features, (feature) => {
-    const value = values[feature.name];
-    if (value === undefined && feature.missing !== undefined) return scaled(feature, feature.missing);
-    if (value === undefined || Number.isNaN(value)) throw new RangeError(`no value for feature ${feature.name}`);
-    return scaled(feature, Math.max(feature.lo, Math.min(feature.hi, value)));
-  });
+  const row = new Float32Array(schema.features.length);
+  for (const [i, feature] of schema.features.entries()) {
+    let value: number | undefined;
+    for (const part of parts) value ??= part[feature.name];
+    row[i] = encoded(feature, value);
+  }
+  return row;
+}
+
+function encoded(feature: Feature, value: number | undefined): number {
+  if (value === undefined && feature.missing !== undefined) return scaled(feature, feature.missing);
+  if (value === undefined || Number.isNaN(value)) throw new RangeError(`no value for feature ${feature.name}`);
+  return scaled(feature, Math.max(feature.lo, Math.min(feature.hi, value)));
 }
 
 function scaled({ scale }: Feature, value: number): number {

@@ -65,7 +65,7 @@ export function transactionFeatures(history: Past<Totals>, cut: Instant): Float3
   const recency = (cut - past.last.at) / dayMs;
   const tenure = (cut - past.firstAt) / dayMs;
   const { gapMean, gapStd } = gapMoments(past);
-  return encodeFeatures(transactions1, {
+  const others = {
     recency,
     tenure,
     frequency: past.orders,
@@ -74,7 +74,6 @@ export function transactionFeatures(history: Past<Totals>, cut: Instant): Float3
     maxOrderValue: past.largestOrder,
     items: past.items,
     meanProductsPerOrder: past.products / past.orders,
-    ...orderWindows(history, cut),
     gapMean,
     gapStd,
     gapLast: past.lastGapDays,
@@ -87,5 +86,6 @@ export function transactionFeatures(history: Past<Totals>, cut: Instant): Float3
     meanHour: past.hours / past.orders,
     sameWeekdayShare: past.weekdays[localTime(cut, past.last.tzOffsetMinutes).weekday]! / past.orders,
     refundOrders: past.refundOrders,
-  });
+  };
+  return encodeFeatures(transactions1, others, orderWindows(history, cut));
 }
