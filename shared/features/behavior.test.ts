@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { anyCut, anyEvents, eventsStart } from '../testing/any-events.ts';
 import { type Activity, compareActivities, readActivity } from './activity.ts';
 import { type BehaviorFeature, behavior1 } from './behavior-schema.ts';
 import { dayMs, hourMs, localTime } from './calendar.ts';
@@ -8,10 +9,8 @@ import { type FeatureHistory, featurePrograms } from './programs.ts';
 import { type Purchase, readPurchase } from './purchases.ts';
 import { encodedBounds, encodeFeatures, missingValues } from './schema.ts';
 
-/** A Monday. */
-const monday = Date.parse('2024-01-01');
 const minuteMs = 60_000;
-const at = (days: number, hours = 0, minutes = 0) => monday + days * dayMs + hours * hourMs + minutes * minuteMs;
+const at = (days: number, hours = 0, minutes = 0) => eventsStart + days * dayMs + hours * hourMs + minutes * minuteMs;
 
 type Properties = EventProperties;
 const event = (name: string, instant: number, properties: Properties = {}, tzOffsetMinutes = 0): ChoraleEvent => {
@@ -42,41 +41,6 @@ function readable(events: Iterable<ChoraleEvent>, cut: number): Record<BehaviorF
   });
   return Object.fromEntries(entries) as Record<BehaviorFeature, number | undefined>;
 }
-
-// People at random: dense enough in time for copies, sessions and carts to matter.
-
-const ids = fc.constantFrom('a', 'b', 'c', 'd', 'e');
-const instants = fc.oneof(
-  fc.integer({ min: 0, max: 60 * 24 * 60 }).map((minutes) => at(0, 0, minutes)),
-  fc.integer({ min: 0, max: 120 }).map((halfSeconds) => at(20) + 500 * halfSeconds),
-);
-const named = fc.constantFrom(
-  ...['page', 'Product Viewed', 'Product Viewed', 'Product Added', 'Product Added', 'Product Removed'],
-  ...['Checkout Started', 'Order Completed', 'Order Completed', 'Order Refunded', 'Products Searched', 'Poem Read'],
-);
-const anyEvent: fc.Arbitrary<ChoraleEvent> = fc.record({
-  at: instants,
-  tzOffsetMinutes: fc.constantFrom(-300, 0, 60, 120),
-  name: named,
-  properties: fc.record(
-    {
-      order_id: ids,
-      product_id: ids,
-      category: fc.constantFrom('shoes', 'hats', 'socks'),
-      price: fc.integer({ min: 0, max: 90 }),
-      quantity: fc.integer({ min: 0, max: 3 }),
-      revenue: fc.integer({ min: 0, max: 500 }),
-      device_type: fc.constantFrom('mobile', 'iOS', 'tablet', 'desktop', 'fridge'),
-      products: fc.array(fc.record({ product_id: ids, quantity: fc.nat(3), price: fc.nat(50) }), { maxLength: 3 }),
-    },
-    { requiredKeys: [] },
-  ),
-});
-const anyEvents = fc.array(anyEvent, { maxLength: 60 });
-const anyCut = fc.oneof(
-  fc.integer({ min: 0, max: 70 }).map((days) => at(days)),
-  fc.integer({ min: 0, max: 120 }).map((halfSeconds) => at(20) + 500 * halfSeconds),
-);
 
 describe('behavior/1', () => {
   it('says what a whole log says, read anew for every cut', () => {
@@ -146,6 +110,11 @@ describe('behavior/1', () => {
     expect(history.features(at(3))).not.toEqual(featuresOf(events, at(3)));
     history.observe(events[0]!);
     expect(history.features(at(3))).toEqual(featuresOf(events, at(3)));
+  });
+
+  it('lets an order empty the cart of its own day where a log knows only days', () => {
+    const sameDay = [order(at(1), { order_id: 'o' }), add(at(1)), event('Product Removed', at(1), { product_id: 'q' })];
+    expect(readable(sameDay, at(2))).toMatchObject({ isCartEmpty: 1, sessions7: expect.closeTo(1, 4) });
   });
 
   it('stays within its declared bounds, also of absurd logs', () => {
