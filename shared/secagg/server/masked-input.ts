@@ -3,7 +3,7 @@
 import { wordSum } from '../../kernels/word-sum.ts';
 import { maskedInputText, maskersHash } from '../context.ts';
 import { type DealEvidence, encodeSharers } from '../down-messages.ts';
-import type { DownMessage } from '../messages.ts';
+import { lateMessage } from '../messages.ts';
 import { areEnough } from '../roster.ts';
 import { encodeBitmap } from '../survivors.ts';
 import { decodeMaskedInput, type MaskedInput } from '../up-messages.ts';
@@ -15,12 +15,13 @@ export function openMaskedInput(run: Run, deals: Deals, good: GoodDealers, maske
   const members = run.members;
   const { dimension, limits } = run.setup.plan;
   const masking = maskingOf(members, deals, maskers);
-  const evidence = new Map([...maskers].map((place) => [place, evidenceFor(members, deals, good, masking, place)]));
+  const sharersFor = (place: number) =>
+    encodeSharers({ bitmap: masking.bitmap, evidence: evidenceFor(members, deals, good, masking, place) });
   return openTurn<MaskedInput>(run, {
     turn: 'masked-input',
     limitMs: limits.maskedInputMs,
     awaited: maskers,
-    request: (place) => (maskers.has(place) ? sharers(masking, evidence.get(place)!) : undefined),
+    request: (place) => (maskers.has(place) ? lateMessage('sharers', () => sharersFor(place)) : undefined),
     decode: (place, body) => decodeMaskedInput(body, dimension, masking.neighbourhoods.get(place)!.length),
     close: (later, inputs) => verifyInputs(later, masking, inputs),
   });
@@ -28,7 +29,10 @@ export function openMaskedInput(run: Run, deals: Deals, good: GoodDealers, maske
 
 function maskingOf({ cohort, neighbourhoods }: Members, deals: Deals, places: ReadonlySet<number>): Masking {
   const bitmap = encodeBitmap(places, cohort.members.length);
-  const masking = (place: number) => neighbourhoods[place]!.filter((other) => places.has(other));
+  // A thousand places with hundreds of neighbours each: too many for questions to a set.
+  const isIn = new Uint8Array(cohort.members.length);
+  for (const place of places) isIn[place] = 1;
+  const masking = (place: number) => neighbourhoods[place]!.filter((other) => isIn[other] === 1);
   return {
     places,
     bitmap,
@@ -52,10 +56,6 @@ function evidenceFor(
     const { deal, ciphertextsHash, shareHashesHash } = deals.get(dealer)!;
     return { place: dealer, ciphertextsHash, shareHashesHash, signature: deal.signature };
   });
-}
-
-function sharers({ bitmap }: Masking, evidence: readonly DealEvidence[]): DownMessage {
-  return { name: 'sharers', body: encodeSharers({ bitmap, evidence }) };
 }
 
 function verifyInputs(run: Run, masking: Masking, inputs: ReadonlyMap<number, MaskedInput>): Step {

@@ -9,30 +9,30 @@ import type { Members } from './run.ts';
  */
 export function chooseMaskers(members: Members, dealers: ReadonlySet<number>, good: GoodDealers): ReadonlySet<number> {
   const mostRefusals = members.parameters.leastThreshold - 1;
-  const refusals = tally(members, good.keys(), (holder, index) => !good.get(holder)!.has(index));
-  const trusted = [...good.keys()].filter((place) => dealers.has(place) && refusals[place]! <= mostRefusals);
+  const holders = [...good.keys()];
+  const [heard, content] = [acknowledgers(members, holders), helpers(members, holders, good)];
+  const trusted = holders.filter((place) => dealers.has(place) && heard[place]! - content[place]! <= mostRefusals);
   return stable(members, new Set(trusted), good);
 }
 
 function stable(members: Members, maskers: ReadonlySet<number>, good: GoodDealers): ReadonlySet<number> {
   const { windowSurvivors, minSurvivors } = members.cohort.header;
   const least = windowSurvivors === 0 ? minSurvivors - 1 : 2 * windowSurvivors;
-  const helpers = tally(members, maskers, (holder, index) => good.get(holder)!.has(index));
-  const kept = [...maskers].filter((place) => helpers[place]! >= least);
+  const count = helpers(members, maskers, good);
+  const kept = [...maskers].filter((place) => count[place]! >= least);
   return kept.length === maskers.size ? maskers : stable(members, new Set(kept), good);
 }
 
-/** How many of the holders say so about each place: a claim is about a neighbour index of the holder. */
-function tally(
-  { neighbourhoods }: Members,
-  holders: Iterable<number>,
-  claims: (holder: number, index: number) => boolean,
-): readonly number[] {
-  const counts = neighbourhoods.map(() => 0);
-  for (const holder of holders) {
-    neighbourhoods[holder]!.forEach((dealer, index) => {
-      if (claims(holder, index)) counts[dealer]! += 1;
-    });
-  }
+/** By place: how many of its neighbours are among the holders. */
+function acknowledgers({ neighbourhoods }: Members, holders: Iterable<number>): Uint32Array {
+  const counts = new Uint32Array(neighbourhoods.length);
+  for (const holder of holders) for (const dealer of neighbourhoods[holder]!) counts[dealer]! += 1;
+  return counts;
+}
+
+/** By place: how many of the holders found its share good. */
+function helpers({ neighbourhoods }: Members, holders: Iterable<number>, good: GoodDealers): Uint32Array {
+  const counts = new Uint32Array(neighbourhoods.length);
+  for (const holder of holders) for (const index of good.get(holder)!) counts[neighbourhoods[holder]![index]!]! += 1;
   return counts;
 }
