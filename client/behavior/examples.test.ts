@@ -1,3 +1,4 @@
+import { ChoraleError } from '@chorale/shared';
 import { MemoryDisk, memoryStore } from '@chorale/shared/adapters/node';
 import {
   behavior1,
@@ -11,7 +12,7 @@ import { describe, expect, expectTypeOf, it } from 'vitest';
 import type { contributionFor } from '../session/contribution.ts';
 import { EventLog } from './event-log.ts';
 import { type ConsentedExamples, consentedExamples } from './examples.ts';
-import { sourcesOf } from './sources.ts';
+import { type SourceQuery, sourcesOf } from './sources.ts';
 
 const clock = virtualClock();
 const start = clock.now();
@@ -105,6 +106,21 @@ describe.each(['transactions/1', 'behavior/1'])('the built-in source %s', (name)
       expect(source.current!(log.events(), query, start + 100 * dayMs)).toEqual(fresh());
     }
   });
+});
+
+it('the row of a score is filled in as the task asks, whatever the fold that it trained on', () => {
+  const log = openLog();
+  log.add(order(start, 1));
+  const source = sourcesOf(log, {}).get('transactions/1')!;
+  const now = start + 10 * dayMs;
+  const plain = source.current!(log.events(), query, now)!;
+  const medians = Array.from(plain, () => 3);
+  const asked = { ...query, fold: { label: 'f', of: 2, part: 1, keep: 'inside' }, impute: { by: 'medians', medians } };
+  const filled = source.current!(log.events(), asked as SourceQuery, now)!;
+  expect([...filled].filter((value) => value === 3).length).toBeGreaterThan([...plain].filter((v) => v === 3).length);
+  expect(() =>
+    source.current!(log.events(), { ...asked, impute: { by: 'medians', medians: [1] } } as SourceQuery, now),
+  ).toThrow(ChoraleError);
 });
 
 it('a task may ask the source behavior/1 for rows of people who have only looked so far', () => {

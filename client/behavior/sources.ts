@@ -8,6 +8,7 @@ import {
   type FeatureProgram,
   type FoldQuery,
   featurePrograms,
+  imputedNow,
   labelledSnapshots,
 } from '@chorale/shared/features';
 import { parseInput } from '@chorale/shared/wire';
@@ -51,7 +52,12 @@ function builtInSource(program: FeatureProgram, log: EventLog): ExampleSource {
   const history = runningHistory(program, log);
   return {
     examples: (events, query, now) => labelledSnapshots(events, parseInput(exampleQuery, query, 'examples'), now),
-    current: (_events, _query, now) => history().features(now),
+    current(events, { fold: _, ...query }, now) {
+      const row = history().features(now);
+      const { impute } = query as { impute?: unknown };
+      if (row === undefined || impute === undefined) return row;
+      return imputedNow(row, events, parseInput(exampleQuery, query, 'examples'), now);
+    },
     features: program.schema.features.map(({ name }) => name),
   };
 }

@@ -12,7 +12,7 @@ const row = (...values: number[]) => Float32Array.from(values);
 const anyValue = fc.float({ noNaN: true, min: -1000, max: 1000 });
 const anyRow = fc
   .tuple(anyValue, fc.option(anyValue, { nil: constant }), anyValue)
-  .map((values) => Float32Array.from(values));
+  .map((values): Float32Array<ArrayBuffer> => Float32Array.from(values));
 
 describe('medians', () => {
   it('stand in for what is missing, and for nothing else', () => {
@@ -46,7 +46,7 @@ describe('medians', () => {
 
 describe('nearest rows', () => {
   const scales = [1, 1, 10];
-  const fill = (features: Float32Array, neighbours: Float32Array[], count: number) =>
+  const fill = (features: Float32Array<ArrayBuffer>, neighbours: Float32Array[], count: number) =>
     imputeFromNeighbours(features, neighbours, { missing, scales, count });
 
   it('change nothing that is known, and fill in from within what they know', () => {

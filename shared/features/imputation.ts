@@ -3,16 +3,56 @@
  * encoded rows, before they are standardised, and leave known values as they are.
  */
 
+import * as z from 'zod/mini';
+import { ChoraleError } from '../errors.ts';
 import { isMissing } from './feature-grid.ts';
 
 /** Per feature the encoded constant that means missing; null where there is none. `missingValues(schema)` gives them. */
 type Constants = readonly (number | null)[];
 
+const perFeature = z.array(z.number()).check(z.minLength(1), z.maxLength(1024));
+
+/** What a task asks a device to fill in with; nothing unless it says so. */
+export const imputation = z.discriminatedUnion('by', [
+  /** Encoded, in the schema's order, as `mediansOf` reads them off a grid that everybody's rows were counted in. */
+  z.strictObject({ by: z.literal('medians'), medians: perFeature }),
+  z.strictObject({
+    by: z.literal('neighbours'),
+    count: z.int().check(z.minimum(1), z.maximum(52)),
+    /** What counts as a distance of 1 in each feature, such as its standard deviation; 0 leaves the feature out of account. */
+    scales: perFeature,
+    /** Shared points, such as centres of segments; the device's own earlier rows unless there are some. */
+    centres: z.optional(z.array(perFeature).check(z.minLength(1), z.maxLength(64))),
+  }),
+]);
+export type Imputation = z.infer<typeof imputation>;
+
+/**
+ * @param earlier the device's own rows of earlier instants: a later one knows what this one must not
+ * @throws ChoraleError `invalid-input` unless the imputation is of rows of this width
+ */
+export function impute(
+  features: Float32Array<ArrayBuffer>,
+  how: Imputation,
+  { missing, earlier }: { readonly missing: Constants; readonly earlier: readonly Float32Array[] },
+): Float32Array<ArrayBuffer> {
+  const given = how.by === 'medians' ? [how.medians] : [how.scales, ...(how.centres ?? [])];
+  if (given.some(({ length }) => length !== features.length))
+    throw new ChoraleError('invalid-input', `impute: there are ${features.length} features`);
+  if (how.by === 'medians') return imputeMedians(features, missing, how.medians);
+  const neighbours = how.centres?.map((centre) => Float32Array.from(centre)) ?? earlier;
+  return imputeFromNeighbours(features, neighbours, { missing, scales: how.scales, count: how.count });
+}
+
 /**
  * @param medians per feature, as `mediansOf` reads them off a grid; a feature without one keeps its constant
  * @throws RangeError unless there is a median and a constant for every feature
  */
-export function imputeMedians(features: Float32Array, missing: Constants, medians: readonly number[]): Float32Array {
+export function imputeMedians(
+  features: Float32Array<ArrayBuffer>,
+  missing: Constants,
+  medians: readonly number[],
+): Float32Array<ArrayBuffer> {
   if (medians.length !== features.length || missing.length !== features.length) {
     throw new RangeError('one median and one constant per feature');
   }
@@ -38,10 +78,10 @@ export type NeighbourOptions = {
  * @throws RangeError unless all rows have one number per feature
  */
 export function imputeFromNeighbours(
-  features: Float32Array,
+  features: Float32Array<ArrayBuffer>,
   neighbours: readonly Float32Array[],
   { missing, scales, count }: NeighbourOptions,
-): Float32Array {
+): Float32Array<ArrayBuffer> {
   const widths = [missing, scales, ...neighbours].map(({ length }) => length);
   if (widths.some((width) => width !== features.length)) throw new RangeError('rows differ in their features');
   const isKnown = (row: Float32Array, i: number) => !isMissing(row[i]!, missing[i]!);

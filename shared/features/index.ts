@@ -23,7 +23,14 @@ export {
 export { askedOf, type FoldQuery, foldQuery, isInFold } from './folds.ts';
 export { canonicalEvent, ga4Events } from './ga4.ts';
 export { binEdgesOf, cellShares, type GridCounts, mediansOf, quantileOf, rowCount } from './grid-counts.ts';
-export { imputeFromNeighbours, imputeMedians, type NeighbourOptions } from './imputation.ts';
+export {
+  type Imputation,
+  imputation,
+  impute,
+  imputeFromNeighbours,
+  imputeMedians,
+  type NeighbourOptions,
+} from './imputation.ts';
 export { type LabelName, labelAt, labels } from './labels.ts';
 export { parseEvent } from './parse.ts';
 export { type FeatureHistory, type FeatureProgram, featurePrograms } from './programs.ts';
@@ -31,6 +38,7 @@ export { encodedBounds, encodeFeatures, type Feature, type FeatureSchema, missin
 export {
   type ExampleQuery,
   exampleQuery,
+  imputedNow,
   type LabelledSnapshot,
   labelledSnapshots,
   mostSnapshots,

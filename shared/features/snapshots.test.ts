@@ -2,9 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { ChoraleError } from '../errors.ts';
 import { dayMs } from './calendar.ts';
 import type { ChoraleEvent } from './events.ts';
+import type { Imputation } from './imputation.ts';
 import { labelAt } from './labels.ts';
 import { PurchaseHistory } from './purchase-history.ts';
-import { type ExampleQuery, exampleQuery, labelledSnapshots } from './snapshots.ts';
+import { missingValues } from './schema.ts';
+import { type ExampleQuery, exampleQuery, imputedNow, labelledSnapshots } from './snapshots.ts';
+import { transactions1 } from './transactions.ts';
 
 const start = Date.parse('2024-01-01');
 const day = (days: number) => start + days * dayMs;
@@ -89,6 +92,51 @@ describe('labelled snapshots', () => {
   });
 });
 
+describe('imputation', () => {
+  const at = transactions1.features.findIndex(({ name }) => name === 'gapLast');
+  const gaps = missingValues(transactions1)[at]!;
+  const width = transactions1.features.length;
+  const only = (value: number) => Array.from({ length: width }, (_, i) => (i === at ? value : 0));
+  const scales = new Array<number>(width).fill(1);
+  const gapsOf = (events: ChoraleEvent[], how?: Imputation) =>
+    labelledSnapshots(events, how === undefined ? weekly : { ...weekly, impute: how }, day(99)).map(
+      ({ features }) => features[at]!,
+    );
+  const [once, twice] = [[order(1)], [order(1), order(15)]];
+  const fourteen = Math.fround(Math.log1p(14));
+
+  it('puts what the task says in the place of what is missing, and nothing in the place of what is known', () => {
+    expect(gapsOf(twice)).toEqual([gaps, gaps, fourteen, fourteen].map(Math.fround));
+    expect(gapsOf(twice, { by: 'medians', medians: only(2) })).toEqual([2, 2, fourteen, fourteen]);
+    const centres = [only(1), new Array<number>(width).fill(1000)];
+    expect(gapsOf(twice, { by: 'neighbours', count: 1, scales, centres })).toEqual([1, 1, fourteen, fourteen]);
+  });
+
+  it('from the device’s own rows looks at earlier ones only: a later gap would give the label away', () => {
+    const own: Imputation = { by: 'neighbours', count: 3, scales };
+    expect(gapsOf(twice, own)).toEqual(gapsOf(twice));
+    expect(gapsOf(once, own).slice(0, 2)).toEqual(gapsOf(twice, own).slice(0, 2));
+  });
+
+  it('fills in the row of this moment as it does those of the past', () => {
+    const how: ExampleQuery = { ...weekly, impute: { by: 'medians', medians: only(2) } };
+    const now = labelledSnapshots(once, weekly, day(99)).at(-1)!;
+    const filled = imputedNow(now.features, once, how, now.cut);
+    expect(filled).toEqual(labelledSnapshots(once, how, day(99)).at(-1)!.features);
+    expect(filled[at]).toBe(2);
+    expect(imputedNow(now.features, once, weekly, now.cut)).toBe(now.features);
+    // A row that lost what its earlier ones knew.
+    const forgetful = Float32Array.from(now.features);
+    const own: ExampleQuery = { ...weekly, impute: { by: 'neighbours', count: 1, scales } };
+    expect(imputedNow(forgetful, twice, own, day(99))[at]).toBe(fourteen);
+  });
+
+  it('of another width is refused', () => {
+    expect(() => gapsOf(once, { by: 'medians', medians: [1] })).toThrow(`impute: there are ${width} features`);
+    expect(() => gapsOf(once, { by: 'neighbours', count: 1, scales, centres: [[1]] })).toThrow(ChoraleError);
+  });
+});
+
 describe('an example query', () => {
   it('passes when it is weekly and bounded', () => {
     expect(exampleQuery.parse(weekly)).toEqual(weekly);
@@ -97,6 +145,8 @@ describe('an example query', () => {
 
   it.each([
     { ...weekly, maxRows: 53 },
+    { ...weekly, impute: { by: 'means' } },
+    { ...weekly, impute: { by: 'medians', medians: [Number.NaN] } },
     { ...weekly, maxRows: 0 },
     { ...weekly, label: 'purchase-1d' },
     { ...weekly, cuts: { ...weekly.cuts, everyMs: dayMs } },

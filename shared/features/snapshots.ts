@@ -5,8 +5,10 @@ import { ChoraleError } from '../errors.ts';
 import type { Instant } from '../ports.ts';
 import { dayMs } from './calendar.ts';
 import type { ChoraleEvent } from './events.ts';
+import { imputation, impute } from './imputation.ts';
 import { type LabelName, labelAt, labels } from './labels.ts';
 import { featurePrograms } from './programs.ts';
+import { missingValues } from './schema.ts';
 
 /** One snapshot per device and week, at most a year of them: nobody's habits outweigh everybody else's. */
 export const mostSnapshots = 52;
@@ -29,6 +31,8 @@ export const exampleQuery = z.strictObject({
    * falls into: an hour shows what a score is worth without it.
    */
   embargoMs: z.optional(z.int().check(z.minimum(0), z.maximum(dayMs))),
+  /** What stands in for values that cannot be known yet; the schema's constants unless said. */
+  impute: z.optional(imputation),
 });
 
 export type ExampleQuery = z.infer<typeof exampleQuery>;
@@ -51,8 +55,9 @@ export function labelledSnapshots(
   query: ExampleQuery,
   seenUntil: Instant,
 ): LabelledSnapshot[] {
-  const history = featurePrograms.get(query.source)?.open();
-  if (history === undefined) throw new ChoraleError('invalid-input', `unknown examples: ${query.source}`);
+  const program = featurePrograms.get(query.source);
+  if (program === undefined) throw new ChoraleError('invalid-input', `unknown examples: ${query.source}`);
+  const history = program.open();
   for (const event of events) history.observe(event);
   const rows: LabelledSnapshot[] = [];
   for (let cut = lastCut(query); cut >= query.cuts.first && rows.length < query.maxRows; cut -= query.cuts.everyMs) {
@@ -61,7 +66,34 @@ export function labelledSnapshots(
     const label = labelAt(history, cut, labels[query.label], seenUntil);
     if (label !== 'censored') rows.push({ features, label, cut });
   }
-  return rows.reverse();
+  rows.reverse();
+  const { impute: how } = query;
+  if (how === undefined) return rows;
+  const known = { missing: missingValues(program.schema), all: rows.map(({ features }) => features) };
+  return rows.map((row, i) => ({
+    ...row,
+    features: impute(row.features, how, { missing: known.missing, earlier: known.all.slice(0, i) }),
+  }));
+}
+
+/**
+ * A row of this moment as `labelledSnapshots` fills in those of the past.
+ *
+ * @param features of now, by the query's program
+ * @throws ChoraleError as `labelledSnapshots`
+ */
+export function imputedNow(
+  features: Float32Array<ArrayBuffer>,
+  events: Iterable<ChoraleEvent>,
+  query: ExampleQuery,
+  now: Instant,
+): Float32Array<ArrayBuffer> {
+  const { impute: how, ...plain } = query;
+  const program = featurePrograms.get(query.source);
+  if (how === undefined || program === undefined) return features;
+  const asksOwn = how.by === 'neighbours' && how.centres === undefined;
+  const earlier = asksOwn ? labelledSnapshots(events, plain, now).map((row) => row.features) : [];
+  return impute(features, how, { missing: missingValues(program.schema), earlier });
 }
 
 function lastCut({ cuts: { first, last, everyMs } }: ExampleQuery): Instant {
