@@ -28,25 +28,41 @@ const client = { epochs: 1, batchSize: 10, learningRate: 0.1 };
 /** Shorter than an epoch leads: every device is clipped. */
 const clipNorm = 0.05;
 
+/** Threads; 0 is this one. */
+const crews = [0, 2];
+
 export const simulatorGroup: BenchGroup = async function* ({ isQuick, note }) {
-  const rounds = isQuick ? 1 : 10;
+  const rounds = isQuick ? 2 : 10;
   for (const task of tasks) {
-    note(`simulator: ${task.name}, ${rounds * cohort} updates …`);
+    note(`simulator: ${task.name}, ${rounds * cohort} updates at a time …`);
     const devices = peopleOf(task);
-    const updates = rounds * cohort;
     const alone = await stepsAlone(task, devices);
-    const control = (1000 * updates) / (await leastOf(3, () => alone(updates))).wallMs;
-    const { wallMs } = await leastOf(3, () => simulate(task, devices, rounds));
-    const name = `simulator ${task.name}`;
-    yield {
-      name,
-      value: (1000 * updates) / wallMs,
-      unit: 'updates/s',
-      control,
-      against: 'the SGD steps alone',
-    };
+    const control = await rateOf(rounds, 1, alone);
+    for (const workers of crews) {
+      const simulation = simulate(task, devices, workers);
+      const rate = await rateOf(rounds, Math.max(1, workers), () => oneRound(simulation));
+      await simulation.return();
+      const name = `simulator ${task.name}${workers === 0 ? ', one thread' : ''}`;
+      const against = 'the SGD steps alone, one thread';
+      yield { name, value: rate.wall, unit: 'updates/s', control: control.wall, against };
+      yield { name: `${name} CPU`, value: rate.cpu, unit: 'updates/s', control: control.cpu, against };
+    }
   }
 };
+
+/** Updates a second by the clock; and by the processor's time, as if its cores were ours alone and never waited. */
+type Rate = { readonly wall: number; readonly cpu: number };
+
+/** Of rounds of a whole cohort, once they are warm. */
+async function rateOf(rounds: number, threads: number, playRound: () => Promise<void>): Promise<Rate> {
+  const play = async () => {
+    for (let round = 0; round < rounds; round++) await playRound();
+  };
+  await play();
+  const { wallMs, cpuMs } = await leastOf(5, play);
+  const updates = 1000 * rounds * cohort;
+  return { wall: updates / wallMs, cpu: (threads * updates) / cpuMs };
+}
 
 function peopleOf({ name, spec: { inputs, outputs }, rows }: Task): readonly (readonly LabelledRow[])[] {
   const random = seededRandom(`people of ${name}`);
@@ -54,17 +70,15 @@ function peopleOf({ name, spec: { inputs, outputs }, rows }: Task): readonly (re
   return Array.from({ length: population }, () => Array.from({ length: rows }, row));
 }
 
-async function simulate(
-  { name, spec }: Task,
-  devices: readonly (readonly LabelledRow[])[],
-  rounds: number,
-): Promise<void> {
-  const config = { spec, client, clipNorm, rounds, maxRows: 100, server: { optimizer: 'sgd', learningRate: 1 } };
-  const trainer = await createKernelTrainer();
-  let contributors = 0;
-  for await (const { aggregate } of runFast({ algorithm: fedAvg, config, devices, trainer, seed: name, cohort }))
-    contributors += aggregate!.contributors;
-  if (contributors !== rounds * cohort) throw new Error(`${contributors} updates were added up`);
+function simulate({ name, spec }: Task, devices: readonly (readonly LabelledRow[])[], workers: number) {
+  const server = { optimizer: 'sgd', learningRate: 1 };
+  const config = { spec, client, clipNorm, rounds: 100_000, maxRows: 100, server };
+  return runFast({ algorithm: fedAvg, config, devices, trainer: 'kernel', seed: name, cohort, workers });
+}
+
+async function oneRound(simulation: ReturnType<typeof simulate>): Promise<void> {
+  const { value } = await simulation.next();
+  if (value?.aggregate?.contributors !== cohort) throw new Error('not everybody was added up');
 }
 
 /** With rows that are laid out already. */
@@ -73,8 +87,9 @@ async function stepsAlone({ name, spec }: Task, devices: readonly (readonly Labe
   const trainer = await createKernelTrainer();
   const parameters = initialParameters(spec, random);
   const batches = devices.map((rows) => batchOf(rows, spec.inputs, undefined));
-  return async (updates: number): Promise<void> => {
-    for (let update = 0; update < updates; update++)
+  let update = 0;
+  return async (): Promise<void> => {
+    for (let i = 0; i < cohort; i++, update++)
       await trainer.train(spec, parameters, batches[update % population]!, { ...client, random });
   };
 }
