@@ -6,7 +6,7 @@ import type { ChoraleEvent } from '@chorale/shared/features';
 /** One person with their own device; events in the order of time. */
 export type Customer = { readonly id: string; readonly events: readonly ChoraleEvent[] };
 
-export type DatasetName = 'online-retail' | 'cdnow' | 'synthetic';
+export type DatasetName = 'online-retail' | 'cdnow' | 'synthetic' | 'synthetic-visits';
 
 export type Dataset = {
   readonly name: DatasetName;

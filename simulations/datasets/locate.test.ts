@@ -25,6 +25,12 @@ describe('a data set', () => {
     expect(dataset.customers.length).toBeGreaterThan(1000);
   });
 
+  it('of visits is invented only where it is asked for', async () => {
+    const dataset = await locateDataset('synthetic-visits', { directory, isOffline: true, seed: 3 });
+    expect(dataset.origin).toMatch(/nobody in it exists/);
+    expect(dataset.customers.some(({ events }) => events.some(({ name }) => name === 'Product Viewed'))).toBe(true);
+  });
+
   it('that was altered is refused', async () => {
     await writeFile(join(directory, 'cdnow.txt.gz'), gzipSync(' 00001 19970101  1   11.77\r\n'));
     await expect(locateDataset('cdnow', { directory, isOffline: true })).rejects.toThrow(/sha256/);

@@ -1,6 +1,7 @@
 /** Finds people and what they bought: in a file or at its public home, and where there is neither, invents them and says so. */
 
 import { syntheticCustomers } from '../population/synthetic.ts';
+import { syntheticVisitors } from '../population/visits.ts';
 import { cdnowSha256, parseCdnow } from './cdnow.ts';
 import type { Customer, Dataset, DatasetName } from './dataset.ts';
 import { onlineRetailSha256, parseOnlineRetail } from './online-retail.ts';
@@ -16,7 +17,7 @@ export type LocateOptions = Place & {
 
 type Log = Source & { readonly parse: (text: string) => Customer[] };
 
-const sources: Readonly<Record<Exclude<DatasetName, 'synthetic'>, Log>> = {
+const sources: Readonly<Record<Exclude<DatasetName, 'synthetic' | 'synthetic-visits'>, Log>> = {
   'online-retail': {
     // UCI publishes a spreadsheet: there is no plain download of these lines.
     file: 'online-retail.csv.gz',
@@ -40,6 +41,7 @@ const sources: Readonly<Record<Exclude<DatasetName, 'synthetic'>, Log>> = {
 export async function locateDataset(choice: DataChoice, options: LocateOptions = {}): Promise<Dataset> {
   const name = choice === 'auto' ? 'online-retail' : choice;
   if (name === 'synthetic') return synthetic('synthetic population, as asked for: nobody in it exists', options);
+  if (name === 'synthetic-visits') return syntheticVisits(options);
   const source = sources[name];
   const content = await contentOf(source, options);
   if (content === undefined)
@@ -49,4 +51,10 @@ export async function locateDataset(choice: DataChoice, options: LocateOptions =
 
 function synthetic(origin: string, { seed = 1 }: LocateOptions): Dataset {
   return { name: 'synthetic', origin, customers: syntheticCustomers({ seed }), seenUntil: endOfObservation.synthetic };
+}
+
+function syntheticVisits({ seed = 1 }: LocateOptions): Dataset {
+  const name = 'synthetic-visits';
+  const origin = 'synthetic population with visits, views and carts, as asked for: nobody in it exists';
+  return { name, origin, customers: syntheticVisitors({ seed }), seenUntil: endOfObservation[name] };
 }

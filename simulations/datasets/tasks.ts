@@ -3,10 +3,12 @@
  * person's test week was ever seen. Everybody who bought before a cut has a row, whether or not they trained.
  */
 
-import type { Instant } from '@chorale/shared';
+import { type Instant, invariant } from '@chorale/shared';
 import {
   dayMs,
   type ExampleQuery,
+  type FeatureSchema,
+  featurePrograms,
   type LabelledSnapshot,
   type LabelName,
   labelledSnapshots,
@@ -18,6 +20,7 @@ export const endOfObservation: Readonly<Record<DatasetName, Instant>> = {
   'online-retail': Date.parse('2011-12-10'),
   cdnow: Date.parse('1998-07-01'),
   synthetic: Date.parse('2011-12-10'),
+  'synthetic-visits': Date.parse('2011-12-10'),
 };
 
 export type PropensityTask = { readonly train: ExampleQuery; readonly test: ExampleQuery };
@@ -52,11 +55,27 @@ export const tasks: Readonly<Record<DatasetName, Readonly<Record<LabelName, Prop
   },
   // The invented people live in Online Retail's calendar.
   synthetic: onlineRetail,
+  'synthetic-visits': {
+    'purchase-7d': asBehavior(onlineRetail['purchase-7d']),
+    'purchase-30d': asBehavior(onlineRetail['purchase-30d']),
+  },
 };
+
+/** What the columns of a query's rows are. */
+export function schemaOf({ source }: ExampleQuery): FeatureSchema {
+  const program = featurePrograms.get(source);
+  invariant(program, 'tasks name sources that exist');
+  return program.schema;
+}
 
 /** One list of labelled snapshots per customer, in the data set's order; empty for who is not eligible. */
 export function snapshotsOf(dataset: Dataset, query: ExampleQuery): LabelledSnapshot[][] {
   return dataset.customers.map(({ events }) => labelledSnapshots(events, query, dataset.seenUntil));
+}
+
+/** The same question to people whose visits, views and carts are known. */
+function asBehavior({ train, test }: PropensityTask): PropensityTask {
+  return { train: { ...train, source: 'behavior/1' }, test: { ...test, source: 'behavior/1' } };
 }
 
 type Split = {

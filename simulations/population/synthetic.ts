@@ -14,8 +14,10 @@ export type SyntheticOptions = {
 };
 
 /** The calendar of Online Retail, so that both share their tasks. */
-const firstDay = Date.parse('2010-12-01');
+export const firstDay = Date.parse('2010-12-01');
 const days = 374;
+/** Nobody was watched any more. */
+export const lastDay = firstDay + days * dayMs;
 
 /** Orders per day while active: a gamma with this shape and mean, near what British wholesale customers show. */
 const rate = { shape: 0.9, mean: 0.022 };
@@ -77,7 +79,8 @@ function refundOf(order: ChoraleEvent, random: SeededRandom): ChoraleEvent {
   };
 }
 
-function exponential(random: SeededRandom): number {
+/** With mean 1. */
+export function exponential(random: SeededRandom): number {
   return -Math.log(1 - random.uniform());
 }
 

@@ -1,10 +1,9 @@
 /** The federated model beside its yardsticks, on the test rows of all customers. */
 
-import { transactions1 } from '@chorale/shared/features';
 import { type ModelSpec, predict, type Standardization, standardize } from '@chorale/shared/models';
 import { baseRateOf, centralScores, centralStandardization, localOnlyScores, rowsOf } from '../baselines/index.ts';
 import type { Customer, Dataset } from '../datasets/dataset.ts';
-import { type PropensityTask, snapshotsOf } from '../datasets/tasks.ts';
+import { type PropensityTask, schemaOf, snapshotsOf } from '../datasets/tasks.ts';
 import { reportScores, type ScoreReport } from '../metrics/score-report.ts';
 
 export type Comparison = Readonly<Record<'federated' | 'central' | 'localOnly' | 'baseRate', ScoreReport>>;
@@ -15,8 +14,6 @@ export type Model = {
   readonly standardization: Standardization | undefined;
 };
 
-const width = transactions1.features.length;
-
 /** @param devices the customers whose devices took part: the central model learns from the same rows */
 export function compare(
   dataset: Dataset,
@@ -24,6 +21,7 @@ export function compare(
   devices: readonly Customer[],
   model: Model,
 ): Comparison {
+  const width = schemaOf(task.train).features.length;
   const test = rowsOf(snapshotsOf(dataset, task.test), width);
   const everybody = rowsOf(snapshotsOf(dataset, task.train), width);
   const participants = rowsOf(snapshotsOf({ ...dataset, customers: devices }, task.train), width);

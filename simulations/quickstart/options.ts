@@ -1,12 +1,13 @@
 /** The quickstart's flags, parsed once. */
 
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { DataChoice } from '../datasets/locate.ts';
 
 export type QuickstartOptions = {
   readonly devices: number;
   readonly cohort: number;
   readonly rounds: number;
-  readonly data: 'auto' | 'online-retail' | 'cdnow' | 'synthetic';
+  readonly data: DataChoice;
   readonly seed: number;
   readonly keepOpen: boolean;
   readonly json: boolean;
@@ -33,7 +34,9 @@ export function parseOptions(arguments_: readonly string[]): QuickstartOptions {
     )
     .option('--rounds <count>', 'training rounds', wholeNumber(1, 500), 12)
     .addOption(
-      new Option('--data <name>', 'data set').choices(['auto', 'online-retail', 'cdnow', 'synthetic']).default('auto'),
+      new Option('--data <name>', 'data set')
+        .choices(['auto', 'online-retail', 'cdnow', 'synthetic', 'synthetic-visits'])
+        .default('auto'),
     )
     .option('--seed <number>', 'chooses customers, cohorts and who leaves', wholeNumber(0, 2 ** 31 - 1), 1)
     .option('--keep-open', 'leave the coordinator and its status page up at the end', false)

@@ -2,9 +2,10 @@
 
 import { base64url, floatsToBytes } from '@chorale/shared';
 import { type MomentsState, standardizationOfMoments } from '@chorale/shared/algorithms';
-import { type ExampleQuery, encodedBounds, transactions1 } from '@chorale/shared/features';
+import { type ExampleQuery, encodedBounds } from '@chorale/shared/features';
 import type { ModelManifest, NewTask } from '@chorale/shared/wire';
 import { logisticSpec } from '../baselines/index.ts';
+import { schemaOf } from '../datasets/tasks.ts';
 import { largestCohort } from './options.ts';
 
 export type Setting = {
@@ -15,7 +16,6 @@ export type Setting = {
   readonly test: ExampleQuery;
 };
 
-const width = transactions1.features.length;
 /** A device speaks for at most so many rows, so that nobody's long history drowns the others'. */
 const maxRows = 50;
 
@@ -24,7 +24,7 @@ const common = {
   consentPolicy: {
     language: 'en',
     text:
-      'We learn from what people buy here, together with many others and without seeing anybody’s purchases: your ' +
+      'We learn from what people do here, together with many others and without seeing what anybody does: your ' +
       'device adds its part to a sum that only makes sense as a whole. You can stop at any time.',
   },
   privacy: { mechanism: 'none' },
@@ -49,7 +49,7 @@ const limits = {
 const impatient = { ...limits, maskedInputMs: 8_000 };
 
 export function momentsTask(setting: Setting): NewTask {
-  const bounds = transactions1.features.map(encodedBounds);
+  const bounds = schemaOf(setting.train).features.map(encodedBounds);
   return {
     ...common,
     name: 'feature-moments',
@@ -68,7 +68,7 @@ export function trainingTask(setting: Setting, moments: MomentsState): NewTask {
     name: 'purchase-7d',
     algorithm: 'fed-avg/1',
     config: {
-      spec: logisticSpec(width),
+      spec: logisticSpec(schemaOf(setting.train).features.length),
       // A little momentum: without it a dozen rounds rank well but are not yet calibrated.
       server: { optimizer: 'momentum', learningRate: 1, beta: 0.5 },
       // All rows of a device in one batch: smaller ones drift at this step size.
