@@ -1,18 +1,22 @@
 /** A report on disk: the page, and its charts as images for slides. */
 
 import { mkdir, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { ChoraleError } from '@chorale/shared';
 import { Resvg } from '@resvg/resvg-js';
 import type { Chart } from '../report/charts.ts';
 
 const imageWidth = 1120;
 
+export async function writePage(path: string, html: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, html);
+}
+
 /** @returns the paths that were written, the page first */
 export async function writeReport(folder: string, html: string, charts: readonly Chart[]): Promise<string[]> {
-  await mkdir(folder, { recursive: true });
   const page = join(folder, 'report.html');
-  await writeFile(page, html);
+  await writePage(page, html);
   const images = charts.map(async ({ name, svg }) => {
     const path = join(folder, `${name}.png`);
     const options = {

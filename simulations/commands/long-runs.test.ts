@@ -19,6 +19,7 @@ it.each([
   ['reproduce synthetic', 'synthetic'],
   ['reproduce online-retail --only magic', 'magic is none of dp'],
   ['reproduce online-retail --seeds x', 'whole number'],
+  ['reproduce online-retail --report page.html', '--report shows one figure'],
   ['audit --models 0 --data synthetic', 'takes a model'],
   ['audit --data nobody', 'nobody'],
   ['attack poisoning --cohorts 4', 'a robust rule takes five'],

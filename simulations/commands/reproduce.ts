@@ -3,10 +3,21 @@
 import { ChoraleError } from '@chorale/shared';
 import { systemClock } from '@chorale/shared/adapters/node';
 import { Argument, type Command } from 'commander';
+import { writePage } from '../adapters/report-files.ts';
 import { appendResult } from '../adapters/results-file.ts';
 import { dataDirectory } from '../config.ts';
+import type { ReportHead } from '../report/html-report.ts';
 import { createProgress } from '../report/progress.ts';
-import { type Claim, missOf, type Scenario, type ScenarioReport, scenarios, wordsOf } from '../scenarios/index.ts';
+import { reproductionPage } from '../report/reproduction-page.ts';
+import {
+  type Claim,
+  missOf,
+  type Scenario,
+  type ScenarioReport,
+  type ShownRun,
+  scenarios,
+  wordsOf,
+} from '../scenarios/index.ts';
 import type { LabOutput } from './command.ts';
 import { wholeNumber } from './privacy-options.ts';
 
@@ -15,6 +26,7 @@ type Options = {
   readonly seeds?: number;
   readonly long?: true;
   readonly write?: true;
+  readonly report?: string;
   readonly json?: true;
 };
 
@@ -37,6 +49,7 @@ export function addReproduceCommand(lab: Command, output: LabOutput): void {
     )
     .option('--long', 'also the figures that take hours')
     .option('--write', 'add the figures to simulations/RESULTS.md')
+    .option('--report <file>', 'draw one figure as an HTML page that stands alone: curves, intervals, baselines')
     .option('--json', 'print one JSON object per figure')
     .addHelpText(
       'after',
@@ -44,7 +57,13 @@ export function addReproduceCommand(lab: Command, output: LabOutput): void {
     )
     .action(async (name: string, options: Options) => {
       const missed: string[] = [];
-      for (const scenario of choose(name, options)) {
+      const chosen = choose(name, options);
+      if (options.report !== undefined && chosen.length !== 1)
+        throw new ChoraleError(
+          'invalid-input',
+          `--report shows one figure, and these are ${chosen.length}: say --only`,
+        );
+      for (const scenario of chosen) {
         const miss = await reproduce(scenario, options, output);
         if (miss !== undefined) missed.push(miss);
       }
@@ -72,8 +91,14 @@ async function reproduce(scenario: Scenario, options: Options, output: LabOutput
   output.notice(`${origin}, ${scenario.name}`);
   const clock = systemClock();
   const startedAt = clock.now();
-  const report = await run({ seeds, progress: createProgress(process.stderr) });
+  const runs: ShownRun[] = [];
+  const onRun = options.report === undefined ? undefined : (one: ShownRun) => void runs.push(one);
+  const report = await run({ seeds, progress: createProgress(process.stderr), onRun });
   const seconds = (clock.now() - startedAt) / 1000;
+  if (options.report !== undefined) {
+    await writePage(options.report, reproductionPage(headOf(scenario, report, origin), runs));
+    output.notice(`${options.report} shows it all.`);
+  }
   output.result(options.json ? JSON.stringify({ ...report, seconds }) : textOf(scenario, report));
   if (options.write) await appendResult({ ...rowOf(scenario, report), seconds });
   // One seed may miss what the median of several reaches.
@@ -82,8 +107,19 @@ async function reproduce(scenario: Scenario, options: Options, output: LabOutput
 
 function rowOf({ name, dataset, claim }: Scenario, report: ScenarioReport) {
   const result = `${report.name}: ${figuresOf(claim, report).join(', ')}`;
-  const command = `npm run lab -- reproduce ${dataset} --only ${name} --seeds ${report.seeds}`;
-  return { result, command, seeds: `1–${report.seeds}` };
+  return { result, command: commandOf({ name, dataset }, report), seeds: `1–${report.seeds}` };
+}
+
+function commandOf({ name, dataset }: Pick<Scenario, 'name' | 'dataset'>, { seeds }: ScenarioReport): string {
+  return `npm run lab -- reproduce ${dataset} --only ${name} --seeds ${seeds}`;
+}
+
+function headOf(scenario: Scenario, report: ScenarioReport, origin: string): ReportHead {
+  const { claim, seeds, title } = scenario;
+  const miss = missOf(claim, report);
+  const verdict = report.seeds < seeds ? `judged over ${seeds} seeds` : miss === undefined ? 'reached' : 'missed';
+  const facts = [`claim: ${claim.figure} ${wordsOf(claim)}, ${verdict}`, ...figuresOf(claim, report), origin];
+  return { title: `${report.name}: ${title}`, facts, command: `${commandOf(scenario, report)} --report FILE` };
 }
 
 function textOf({ title, claim }: Scenario, report: ScenarioReport): string {

@@ -19,7 +19,13 @@ const legendWidth = 250;
 const palette = ['#2f6fed', '#e4572e', '#17a398', '#8f5bd6', '#d99a1c', '#5c6770', '#c2417a', '#6aa32a', '#9aa3ab'];
 
 type Point = readonly [number, number];
-type Line = { readonly name: string; readonly points: readonly Point[]; readonly isDashed?: boolean };
+type Line = {
+  readonly name: string;
+  readonly points: readonly Point[];
+  readonly isDashed?: boolean;
+  /** One more of the same name: in its colour, thinner, and without an entry in the legend. */
+  readonly isFaint?: boolean;
+};
 type Axes = { readonly x: string; readonly y: string; readonly square?: boolean; readonly log?: boolean };
 
 /** Charts that would show nothing are left out. */
@@ -40,14 +46,9 @@ export function chartsOf(summaries: readonly MethodSummary[]): Chart[] {
   };
   const right: Line = { ...diagonal, name: 'perfectly calibrated' };
   const charts: (Chart | undefined)[] = [
-    lineChart(
-      'learning',
-      'Learning curves',
-      'AUC on the test rows after each secure round.',
-      lines(({ record }) => record.learning),
-      {
-        ...{ x: 'secure rounds', y: 'AUC' },
-      },
+    learningChart(
+      'AUC',
+      skilled.map(({ record, others }) => ({ name: record.title, curves: [record.learning, ...others] })),
     ),
     lineChart(
       'roc',
@@ -87,6 +88,24 @@ export function chartsOf(summaries: readonly MethodSummary[]): Chart[] {
   return charts.filter((chart) => chart !== undefined);
 }
 
+/** @param methods each with a curve per seed, the median one first */
+export function learningChart(
+  figure: string,
+  methods: readonly { readonly name: string; readonly curves: readonly (readonly Point[])[] }[],
+): Chart | undefined {
+  const lines = methods.flatMap(({ name, curves }) =>
+    curves.map((points, i): Line => ({ name, points, ...(i > 0 && { isFaint: true }) })),
+  );
+  const hasMany = lines.some(({ isFaint }) => isFaint);
+  return lineChart(
+    'learning',
+    'Learning curves',
+    `${figure} on the test rows after each secure round${hasMany ? '; thin lines are other seeds' : ''}.`,
+    lines.filter(({ points }) => points.length > 1),
+    { x: 'secure rounds', y: figure },
+  );
+}
+
 /** Single features and lone devices are there to be beaten, not to be calibrated. */
 function isLearned({ record: { kind, method } }: MethodSummary): boolean {
   return kind !== 'baseline' || method.startsWith('central');
@@ -106,21 +125,27 @@ function clippedDiagonal(summaries: readonly MethodSummary[], line: Line): Line 
 
 function lineChart(name: string, title: string, hint: string, lines: readonly Line[], axes: Axes): Chart | undefined {
   if (lines.every(({ isDashed }) => isDashed)) return undefined;
+  const names = [...new Set(lines.map((line) => line.name))];
   const option: EChartsOption = {
-    ...base(lines.map((line) => line.name)),
+    ...base(names),
     xAxis: axis(axes.x, axes.square ? { min: 0, max: 1 } : { scale: false }),
     yAxis: axis(axes.y, axes.square ? { min: 0, max: 1 } : { scale: true }),
-    series: lines.map((line, i) => ({
+    series: lines.map((line) => ({
       type: 'line',
       name: line.name,
       data: line.points.map(([x, y]) => [x, y]),
-      showSymbol: line.points.length <= 12 && !line.isDashed,
+      showSymbol: line.points.length <= 12 && !line.isDashed && !line.isFaint,
       symbolSize: 5,
-      lineStyle: line.isDashed ? { type: 'dashed', width: 1, color: '#9aa3ab' } : { width: 2, color: colorOf(i) },
-      itemStyle: { color: line.isDashed ? '#9aa3ab' : colorOf(i) },
+      lineStyle: styleOf(line, colorOf(names.indexOf(line.name))),
+      itemStyle: { color: line.isDashed ? '#9aa3ab' : colorOf(names.indexOf(line.name)) },
     })),
   };
   return { name, title, hint, svg: draw(option) };
+}
+
+function styleOf({ isDashed, isFaint }: Line, color: string) {
+  if (isDashed) return { type: 'dashed' as const, width: 1, color: '#9aa3ab' };
+  return isFaint ? { width: 1, color, opacity: 0.5 } : { width: 2, color };
 }
 
 /** One point for each promise, and the same model without one as a line above. */

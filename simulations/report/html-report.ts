@@ -31,15 +31,19 @@ export function htmlReport(
 <h1>${escaped(head.title)}</h1>
 ${head.warning === undefined ? '' : `<p class="warning">${escaped(head.warning)}</p>`}
 <ul class="facts">${head.facts.map((fact) => `<li>${escaped(fact)}</li>`).join('')}</ul>
-<h2>Comparison</h2>
-${tableOf(summaries)}
-<p class="hint">Of each method the run with the median AUC. The interval (95 %) comes from drawing customers again; where there were several seeds, their range stands below the AUC. Lift is that of the best-scored tenth. Accuracy is left out: saying "no" to everybody is right for ${percent(summaries[0]?.record.figures.majorityAccuracy)} of the rows.</p>
+${summaries.length > 0 ? comparisonOf(summaries) : ''}
 <div class="charts">${charts.map(figureOf).join('\n')}</div>
 <p class="hint">Made by <code>${escaped(head.command)}</code>.</p>
 </main>
 </body>
 </html>
 `;
+}
+
+function comparisonOf(summaries: readonly MethodSummary[]): string {
+  return `<h2>Comparison</h2>
+${tableOf(summaries)}
+<p class="hint">Of each method the run with the median AUC. The interval (95 %) comes from drawing customers again; where there were several seeds, their range stands below the AUC. Lift is that of the best-scored tenth. Accuracy is left out: saying "no" to everybody is right for ${percent(summaries[0]?.record.figures.majorityAccuracy)} of the rows.</p>`;
 }
 
 function tableOf(summaries: readonly MethodSummary[]): string {

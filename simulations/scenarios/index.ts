@@ -9,7 +9,15 @@ import { purchaseScenario, type Scenario } from './scenario.ts';
 import { retailSegments } from './segments.ts';
 import { shopperTrees } from './shopper-trees.ts';
 
-export { type Claim, missOf, type PurchaseScenario, type Scenario, type ScenarioReport, wordsOf } from './scenario.ts';
+export {
+  type Claim,
+  missOf,
+  type PurchaseScenario,
+  type Scenario,
+  type ScenarioReport,
+  type ShownRun,
+  wordsOf,
+} from './scenario.ts';
 export const scenarios: readonly Scenario[] = [
   ...[
     onlineRetailDp,

@@ -82,17 +82,26 @@ export function mnistRounds(name: keyof typeof networks): Scenario {
   };
 }
 
-async function run(mnist: Mnist, network: Network, { seeds, progress }: ScenarioSetting): Promise<ScenarioReport> {
+async function run(
+  mnist: Mnist,
+  network: Network,
+  { seeds, progress, onRun }: ScenarioSetting,
+): Promise<ScenarioReport> {
   const { name, partition, target, printedRounds } = network;
   progress.begin('training', seeds * printedRounds);
   const perSeed: { seed: number; rounds: number }[] = [];
   for (let seed = 1; seed <= seeds; seed++) {
-    const onRound = (round: number, recognised: number) =>
+    const curve: [round: number, recognised: number][] = [];
+    const onRound = (round: number, recognised: number) => {
+      curve.push([round, recognised]);
       progress.advance(
         (seed - 1) * printedRounds + round,
         `seed ${seed}, ${(100 * recognised).toFixed(1)} % recognised`,
       );
+    };
     perSeed.push({ seed, rounds: await roundsToTarget(mnist, network, seed, onRound) });
+    const about = { name, title: `${name.toUpperCase()}, ${partition}`, kind: 'federated' } as const;
+    onRun?.({ about, seed, figure: 'share recognised', curve });
   }
   progress.end();
   const { rounds } = medianBy(perSeed, (one) => one.rounds);

@@ -5,7 +5,7 @@
  */
 
 import { base64url, floatsToBytes, invariant } from '@chorale/shared';
-import { type FederatedAlgorithm, fedAvg, type LabelledRow } from '@chorale/shared/algorithms';
+import { type FedAvgState, type FederatedAlgorithm, fedAvg, type LabelledRow } from '@chorale/shared/algorithms';
 import { encodedBounds, type FeatureSchema } from '@chorale/shared/features';
 import { epsilonOf, type NoiseMultiplier, noiseMultiplierFor, toNumber } from '@chorale/shared/privacy';
 import { chooseParameters } from '@chorale/shared/secagg';
@@ -47,6 +47,8 @@ export type TrainingRun = {
   readonly isNoisy: boolean;
   /** After each round. */
   readonly onRound?: (done: number) => void;
+  /** After each round that trains. */
+  readonly onModel?: (round: number, model: Pick<TrainedPropensity, 'parameters' | 'standardization'>) => void;
 };
 
 type Assumptions = Pick<PrivatePropensity, 'cohort' | 'corrupt' | 'dropout'>;
@@ -87,7 +89,9 @@ export async function trainPropensity(setting: PrivatePropensity, run: TrainingR
   const spreads = { ...bounds, centers: found, clipNorms: usualLengths, rounds };
   const preparation = preparationOf(await stage.play(deviceMoments, spreads, inTurns(setting, run, 1)));
   const training = trainingConfig(setting, run.schema, preparation);
-  const { parameters } = await stage.play(fedAvg, training, () => participationsOf(setting));
+  const { standardization } = preparation;
+  const onState = ({ round, parameters }: FedAvgState) => run.onModel?.(round, { parameters, standardization });
+  const { parameters } = await stage.play(fedAvg, training, () => participationsOf(setting), onState);
   return { ...preparation, parameters, ...stage.spent() };
 }
 
@@ -150,6 +154,7 @@ function createStage(setting: PrivatePropensity, { devices, seed, isNoisy, onRou
       algorithm: FederatedAlgorithm<Config, State, Broadcast, LabelledRow, Name>,
       config: unknown,
       most: (round: number) => number,
+      onState: (state: State) => void = () => {},
     ): Promise<State> {
       const randomness = `${seed}, from round ${done}`;
       const cohorts = (round: number) => [pool.draw(cohort, most(round))];
@@ -160,6 +165,7 @@ function createStage(setting: PrivatePropensity, { devices, seed, isNoisy, onRou
         for (const { charge, survivors } of round.cohorts) if (charge !== undefined) pool.charge(survivors, charge);
         state = round.state;
         onRound(++done);
+        onState(state);
       }
       invariant(state !== undefined, 'an algorithm has a round');
       return state;

@@ -5,17 +5,17 @@
 
 import { additiveBoosting, gridCountsOf, histogram, rocAuc, tableOfRows } from '@chorale/shared/algorithms';
 import { binEdgesOf, gridOf, type LabelName, transactions1 } from '@chorale/shared/features';
-import { predict } from '@chorale/shared/models';
 import { seededRandom } from '@chorale/shared/testing';
 import { baseRateOf, centralScores } from '../baselines/index.ts';
 import type { Dataset } from '../datasets/dataset.ts';
 import { runFast } from '../fast.ts';
 import { bootstrapInterval } from '../metrics/bootstrap.ts';
-import type { Progress } from '../report/progress.ts';
+import { trainedOutcome } from '../study/trained-outcome.ts';
 import { linearTrainer } from './linear-trainer.ts';
 import { medianBy } from './median.ts';
 import { type People, peopleOf, width } from './purchase-people.ts';
-import type { PurchaseScenario, ScenarioReport } from './scenario.ts';
+import type { PurchaseScenario, ScenarioReport, ScenarioSetting } from './scenario.ts';
+import { showBaselines } from './shown-baselines.ts';
 
 type Setting = {
   /** Devices in one round, over as many cohorts as hold them. */
@@ -39,26 +39,29 @@ export function additive(
     name: label === 'purchase-7d' ? 'additive' : 'additive-30d',
     title: `purchases within ${label === 'purchase-7d' ? 7 : 30} days, an additive model in ${setting.rounds} secure sums`,
     ...{ dataset, leastAuc, seeds: 3 },
-    run: ({ dataset, seeds, progress }) => run(dataset, label, setting, seeds, progress),
+    run: (given) => run(label, setting, given),
   };
 }
 
+const about = { name: 'additive', title: 'Federated additive model (boosted)', kind: 'federated' } as const;
+
 async function run(
-  dataset: Dataset,
   label: LabelName,
   setting: Setting,
-  seeds: number,
-  progress: Progress,
+  { dataset, seeds, progress, onRun }: ScenarioSetting & { readonly dataset: Dataset },
 ): Promise<ScenarioReport> {
   const people = peopleOf(dataset, label);
   progress.begin('training', seeds * setting.rounds);
   const runs: { seed: number; scores: Float32Array; auc: number; stepsBack: number }[] = [];
   for (let seed = 1; seed <= seeds; seed++) {
     const onRound = (round: number) => progress.advance((seed - 1) * setting.rounds + round, `seed ${seed}`);
-    const { scores, stepsBack } = await trained(people, setting, seed, onRound);
-    runs.push({ seed, scores, stepsBack, auc: aucOf(scores, people.test.labels) });
+    const { outcome, state } = await trained(people, setting, seed, onRound);
+    const { scores } = outcome;
+    onRun?.({ about, seed, outcome, test: people.test });
+    runs.push({ seed, scores, stepsBack: state.stepsBack, auc: aucOf(scores, people.test.labels) });
   }
   progress.end();
+  await showBaselines(people, onRun);
   const { scores, auc } = medianBy(runs, (one) => one.auc);
   const { train, test } = people;
   const baseRate = baseRateOf(test);
@@ -88,14 +91,8 @@ async function trained(people: People, setting: Setting, seed: number, onRound: 
     maxRows: 52,
     l2,
   };
-  let result = { scores: new Float32Array(0), stepsBack: 0 };
-  for await (const { round, state } of runFast({ ...asking, algorithm: additiveBoosting, config })) {
-    const { spec, parameters } = additiveBoosting.model(state)!;
-    onRound(round + 2);
-    if (additiveBoosting.isDone(state))
-      result = { scores: predict(spec, parameters, test.features), stepsBack: state.stepsBack };
-  }
-  return result;
+  const looking = { test, rounds: config.rounds, preparations: 1, onRound: (round: number) => onRound(round + 1) };
+  return trainedOutcome({ ...asking, algorithm: additiveBoosting, config }, looking);
 }
 
 function cohortsFor(devices: number) {

@@ -5,11 +5,11 @@
 
 import { rocAuc, tableOfRows } from '@chorale/shared/algorithms';
 import { type LabelName, transactions1 } from '@chorale/shared/features';
-import { predict, standardize } from '@chorale/shared/models';
 import { seededRandom } from '@chorale/shared/testing';
-import { logisticSpec, type Rows } from '../baselines/index.ts';
+import type { Rows } from '../baselines/index.ts';
 import type { Dataset } from '../datasets/dataset.ts';
 import { bootstrapInterval } from '../metrics/bootstrap.ts';
+import { privateOutcome } from '../study/private.ts';
 import { medianBy } from './median.ts';
 import {
   honestSurvivorsOf,
@@ -17,10 +17,10 @@ import {
   type PrivatePropensity,
   roundsOf,
   type TrainedPropensity,
-  trainPropensity,
 } from './private-propensity.ts';
 import { peopleOf } from './purchase-people.ts';
 import type { PurchaseScenario, ScenarioSetting } from './scenario.ts';
+import { showBaselines } from './shown-baselines.ts';
 
 /** Step sizes, clip norms, rounds and how participations are divided were chosen in sight of the test weeks: that is not in ε. */
 export const setting: PrivatePropensity = {
@@ -65,34 +65,40 @@ function privatePurchases({ label, setting, ...about }: PrivatePurchases): Purch
   return { ...about, seeds: 3, run: (given) => run(about.name, label, setting, given) };
 }
 
+/** By their names a study's charts know which is the same without noise. */
+const abouts = {
+  noisy: { name: 'private-logistic-1', title: 'Federated logistic regression at ε = 1', kind: 'private' },
+  quiet: { name: 'federated-logistic', title: 'The same without noise', kind: 'federated' },
+} as const;
+
 async function run(
   name: string,
   label: LabelName,
   setting: PrivatePropensity,
-  { dataset, seeds, progress }: ScenarioSetting & { readonly dataset: Dataset },
+  { dataset, seeds, progress, onRun }: ScenarioSetting & { readonly dataset: Dataset },
 ) {
-  const { devices, test } = peopleOf(dataset, label);
+  const people = peopleOf(dataset, label);
+  const { devices, test } = people;
   progress.begin('training', 2 * seeds * roundsOf(setting, devices.length));
   let played = 0;
   const runs: Run[] = [];
   for (let seed = 1; seed <= seeds; seed++) {
     const once = async (isNoisy: boolean) => {
       const onRound = () => progress.advance(++played, `seed ${seed}, ${isNoisy ? 'with' : 'without'} noise`);
-      const trained = await trainPropensity(setting, { devices, schema: transactions1, seed, isNoisy, onRound });
-      return { trained, scores: scoresOf(trained, test) };
+      const training = { devices, schema: transactions1, seed, isNoisy, onRound };
+      const { trained, outcome } = await privateOutcome(setting, training, test);
+      onRun?.({ about: isNoisy ? abouts.noisy : abouts.quiet, seed, outcome, test });
+      return { trained, scores: outcome.scores };
     };
     runs.push({ seed, noisy: await once(true), quiet: await once(false) });
   }
   progress.end();
+  await showBaselines(people, onRun);
   return reportOf(`${dataset.name} ${name}`, setting, runs, test, devices.length);
 }
 
 type Scored = { readonly trained: TrainedPropensity; readonly scores: Float32Array };
 type Run = { readonly seed: number; readonly noisy: Scored; readonly quiet: Scored };
-
-function scoresOf({ parameters, standardization }: TrainedPropensity, { features }: Rows): Float32Array {
-  return predict(logisticSpec(transactions1.features.length), parameters, standardize(features, standardization));
-}
 
 function reportOf(name: string, setting: PrivatePropensity, runs: readonly Run[], test: Rows, devices: number) {
   const aucOf = (scores: Float32Array) => rocAuc(tableOfRows(scores, test.labels));

@@ -5,7 +5,7 @@
 
 import { fedAvg, moments, rocAuc, standardizationOfMoments, tableOfRows } from '@chorale/shared/algorithms';
 import { encodedBounds, type LabelName, transactions1 } from '@chorale/shared/features';
-import { predict, type Standardization, standardize } from '@chorale/shared/models';
+import type { Standardization } from '@chorale/shared/models';
 import { seededRandom } from '@chorale/shared/testing';
 import {
   baseRateOf,
@@ -17,11 +17,13 @@ import {
 import type { Dataset } from '../datasets/dataset.ts';
 import { runFast } from '../fast.ts';
 import { bootstrapInterval } from '../metrics/bootstrap.ts';
-import type { Progress } from '../report/progress.ts';
+import type { Outcome } from '../study/method.ts';
+import { trainedOutcome } from '../study/trained-outcome.ts';
 import { linearTrainer } from './linear-trainer.ts';
 import { medianBy } from './median.ts';
 import { type People, peopleOf, width } from './purchase-people.ts';
-import type { PurchaseScenario, ScenarioReport } from './scenario.ts';
+import type { PurchaseScenario, ScenarioReport, ScenarioSetting } from './scenario.ts';
+import { showBaselines } from './shown-baselines.ts';
 
 /** Step sizes and rounds are those of a prototype, which chose them in sight of the test weeks. */
 const setting = {
@@ -42,22 +44,29 @@ export function fedAdam(of: Pick<PurchaseScenario, 'dataset' | 'leastAuc'> & { l
     name: label === 'purchase-7d' ? 'fed-adam' : 'fed-adam-30d',
     title: `purchases within ${daysOf[label]} days, logistic regression by FedAdam`,
     ...{ dataset, leastAuc, seeds: 3 },
-    run: ({ dataset, seeds, progress }) => run(dataset, label, seeds, progress),
+    run: (given) => run(label, given),
   };
 }
 
 const daysOf: Readonly<Record<LabelName, number>> = { 'purchase-7d': 7, 'purchase-30d': 30 };
 
-async function run(dataset: Dataset, label: LabelName, seeds: number, progress: Progress): Promise<ScenarioReport> {
+const about = { name: 'fed-adam', title: 'Federated logistic regression (FedAdam)', kind: 'federated' } as const;
+
+async function run(
+  label: LabelName,
+  { dataset, seeds, progress, onRun }: ScenarioSetting & { readonly dataset: Dataset },
+): Promise<ScenarioReport> {
   const people = peopleOf(dataset, label);
   progress.begin('training', seeds * setting.rounds);
   const runs: { seed: number; scores: Float32Array; auc: number }[] = [];
   for (let seed = 1; seed <= seeds; seed++) {
     const onRound = (round: number) => progress.advance((seed - 1) * setting.rounds + round, `seed ${seed}`);
-    const scores = await trainedScores(people, seed, onRound);
-    runs.push({ seed, scores, auc: aucOf(scores, people.test.labels) });
+    const outcome = await trained(people, seed, onRound);
+    onRun?.({ about, seed, outcome, test: people.test });
+    runs.push({ seed, scores: outcome.scores, auc: aucOf(outcome.scores, people.test.labels) });
   }
   progress.end();
+  await showBaselines(people, onRun);
   const { scores, auc } = medianBy(runs, (one) => one.auc);
   const { train, test } = people;
   const local = localOnlyScores(train, test, width, centralStandardization(train, width));
@@ -76,25 +85,20 @@ async function run(dataset: Dataset, label: LabelName, seeds: number, progress: 
   };
 }
 
-async function trainedScores(people: People, seed: number, onRound: (round: number) => void): Promise<Float32Array> {
+async function trained(people: People, seed: number, onRound: (round: number) => void): Promise<Outcome> {
   const standardization = await askedStandardization(people, seed);
-  const spec = logisticSpec(width);
   const config = {
-    spec,
+    spec: logisticSpec(width),
     standardization,
     server: { optimizer: 'adam', learningRate: setting.serverLearningRate },
     // All rows of a device in one batch, once: more steps lead one person's model away from everybody's.
     client: { epochs: 1, batchSize: 64, learningRate: setting.clientLearningRate },
     ...{ clipNorm: setting.clipNorm, weighting: 'rows', rounds: setting.rounds },
   };
-  const { devices } = people;
+  const { devices, test } = people;
   const training = { algorithm: fedAvg, config, devices, trainer: linearTrainer, seed, cohort: setting.cohort };
-  let parameters = new Float32Array(0);
-  for await (const { round, state } of runFast(training)) {
-    parameters = state.parameters;
-    onRound(round + 1);
-  }
-  return predict(spec, parameters, standardize(people.test.features, standardization));
+  const looking = { test, rounds: setting.rounds, preparations: 1, onRound };
+  return (await trainedOutcome(training, looking)).outcome;
 }
 
 /** One round of moments of all devices, in as few cohorts as hold them. */

@@ -1,9 +1,11 @@
 /** The shape of a published figure that the laboratory reaches again: one scenario, one file. */
 
 import { ChoraleError } from '@chorale/shared';
+import type { Rows } from '../baselines/index.ts';
 import type { Dataset, DatasetName } from '../datasets/dataset.ts';
 import { locateDataset } from '../datasets/locate.ts';
 import type { Progress } from '../report/progress.ts';
+import type { About, Outcome } from '../study/method.ts';
 
 export type Scenario = {
   /** As `--only` knows it. */
@@ -36,7 +38,15 @@ export type ScenarioSetting = {
   /** 1 to this many. */
   readonly seeds: number;
   readonly progress: Progress;
+  /** Where a report is wanted: told of every run, and of every baseline. */
+  readonly onRun?: ((run: ShownRun) => void) | undefined;
 };
+
+/** One run as a report shows it: what it scored on which rows, or only how one figure went from round to round. */
+export type ShownRun = { readonly about: About; readonly seed: number } & (
+  | { readonly outcome: Outcome; readonly test: Rows }
+  | { readonly figure: string; readonly curve: readonly (readonly [round: number, value: number])[] }
+);
 
 /** What `--json` prints: the figure of the claim is the median over the seeds. */
 export type ScenarioReport = {

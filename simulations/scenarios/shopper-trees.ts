@@ -17,6 +17,8 @@ import { seededRandom } from '@chorale/shared/testing';
 import { baseRateOf, fitTrees, type Rows, rowsOf } from '../baselines/index.ts';
 import { loadOnlineShoppers, shopperGrid } from '../datasets/online-shoppers.ts';
 import { runFast } from '../fast.ts';
+import type { Outcome } from '../study/method.ts';
+import { trainedOutcome } from '../study/trained-outcome.ts';
 import { linearTrainer } from './linear-trainer.ts';
 import { medianBy } from './median.ts';
 import type { Scenario, ScenarioReport, ScenarioSetting } from './scenario.ts';
@@ -41,17 +43,29 @@ export const shopperTrees: Scenario = {
   },
 };
 
-async function run(sessions: readonly LabelledRow[], { seeds, progress }: ScenarioSetting): Promise<ScenarioReport> {
+const abouts = {
+  secure: { name: 'federated-trees', title: 'Federated boosted trees', kind: 'federated' },
+  central: { name: 'central-boosting', title: 'Central boosted trees (same bins)', kind: 'baseline' },
+} as const;
+
+async function run(
+  sessions: readonly LabelledRow[],
+  { seeds, progress, onRun }: ScenarioSetting,
+): Promise<ScenarioReport> {
   const rounds = 1 + trees.trees * trees.depth;
   progress.begin('training', seeds * folds * rounds);
   const perSeed: { seed: number; auc: number; aucCentral: number }[] = [];
   let played = 0;
   for (let seed = 1; seed <= seeds; seed++) {
     const onRound = () => progress.advance(++played, `seed ${seed}`);
-    const aucs: Aucs[] = [];
-    for (const fold of foldsOf(sessions, seed)) aucs.push(await aucsOf(fold, seed, onRound));
-    const mean = (of: (one: Aucs) => number) => aucs.reduce((sum, one) => sum + of(one), 0) / folds;
-    perSeed.push({ seed, auc: mean(({ secure }) => secure), aucCentral: mean(({ central }) => central) });
+    const judged: Judged[] = [];
+    for (const fold of foldsOf(sessions, seed)) judged.push(await judgedBy(fold, seed, onRound));
+    for (const side of ['secure', 'central'] as const)
+      onRun?.({ about: abouts[side], seed, ...together(judged, side) });
+    const mean = (of: (one: Judged) => Float32Array) =>
+      judged.reduce((sum, one) => sum + aucOf(of(one), one.test), 0) / folds;
+    const [auc, aucCentral] = [mean(({ secure }) => secure.scores), mean(({ central }) => central.scores)];
+    perSeed.push({ seed, auc, aucCentral });
   }
   progress.end();
   const { auc, aucCentral } = medianBy(perSeed, (one) => one.auc);
@@ -76,9 +90,9 @@ function foldsOf(sessions: readonly LabelledRow[], seed: number): Fold[] {
   }));
 }
 
-type Aucs = { readonly secure: number; readonly central: number };
+type Judged = { readonly test: Rows; readonly secure: Outcome; readonly central: Outcome };
 
-async function aucsOf({ train, test }: Fold, seed: number, onRound: () => void): Promise<Aucs> {
+async function judgedBy({ train, test }: Fold, seed: number, onRound: () => void): Promise<Judged> {
   const devices = train.map((row) => [row]);
   const cohortCount = Math.ceil(devices.length / cohort);
   const asking = {
@@ -91,16 +105,32 @@ async function aucsOf({ train, test }: Fold, seed: number, onRound: () => void):
   const { edges, bias } = await prepared(asking);
   onRound();
   const config = { ...trees, edges, bias, maxRows: 1 };
-  const aucOf = (spec: TreesSpec, parameters: Float32Array) =>
-    rocAuc(tableOfRows(predict(spec, parameters, test.features), test.labels));
-  let secure = 0;
-  for await (const { state } of runFast({ ...asking, algorithm: treeBoosting, config })) {
-    onRound();
-    const learned = treeBoosting.isDone(state) ? treeBoosting.model(state) : undefined;
-    if (learned !== undefined) secure = aucOf(learned.spec as TreesSpec, learned.parameters);
-  }
+  const looking = { test, rounds: trees.trees * trees.depth, preparations: 1, onRound };
+  const { outcome } = await trainedOutcome({ ...asking, algorithm: treeBoosting, config }, looking);
   const spec: TreesSpec = { family: 'trees', inputs: edges.length, edges, depth: trees.depth, trees: trees.trees };
-  return { secure, central: aucOf(spec, fitTrees(tableOf(train), { ...trees, edges, bias })) };
+  const central = predict(spec, fitTrees(tableOf(train), { ...trees, edges, bias }), test.features);
+  return { test, secure: outcome, central: { scores: central } };
+}
+
+/** All sessions, each scored by the trees that its own fold had no part in; the curve is a mean over folds. */
+function together(judged: readonly Judged[], side: 'secure' | 'central'): { outcome: Outcome; test: Rows } {
+  const floats = (of: (one: Judged) => Float32Array) => Float32Array.from(judged.flatMap((one) => [...of(one)]));
+  const labels = floats(({ test }) => test.labels);
+  const { learning = [], ...outcome } = judged[0]![side];
+  const mean = (place: number) => judged.reduce((sum, one) => sum + one[side].learning![place]!.auc, 0) / folds;
+  return {
+    outcome: {
+      ...outcome,
+      scores: floats((one) => one[side].scores),
+      learning: learning.map(({ round }, place) => ({ round, auc: mean(place) })),
+    },
+    // Nobody has two sessions.
+    test: { ...judged[0]!.test, labels, owners: Uint32Array.from(labels, (_, row) => row), rowCount: labels.length },
+  };
+}
+
+function aucOf(scores: Float32Array, { labels }: Rows): number {
+  return rocAuc(tableOfRows(scores, labels));
 }
 
 /** One secure sum: edges of bins, and the log-odds of everybody's base rate. */

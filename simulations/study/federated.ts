@@ -8,21 +8,17 @@ import {
   histogram,
   type LabelledRow,
   moments,
-  rocAuc,
   standardizationOfMoments,
-  tableOfRows,
 } from '@chorale/shared/algorithms';
 import { binEdgesOf, encodedBounds, type FeatureSchema, gridOf } from '@chorale/shared/features';
-import { predict, standardize } from '@chorale/shared/models';
 import { logisticSpec } from '../baselines/index.ts';
 import { runFast } from '../fast.ts';
 import { linearTrainer } from '../scenarios/linear-trainer.ts';
-import type { Ground, LearningPoint, Method, Outcome } from './method.ts';
+import type { Ground, Method, Outcome } from './method.ts';
+import { trainedOutcome } from './trained-outcome.ts';
 
 const preparations = 1;
 const bins = 32;
-/** Points in a learning curve: looking at all test rows in every round would take longer than training. */
-const curvePoints = 30;
 
 export const federatedLogistic: Method = {
   name: 'federated-logistic',
@@ -72,7 +68,7 @@ function additiveRounds(rounds: number): number {
 
 type Task<Config, State, Broadcast, Name extends string> = {
   readonly algorithm: FederatedAlgorithm<Config, State, Broadcast, LabelledRow, Name>;
-  readonly config: unknown;
+  readonly config: { readonly rounds: number };
   readonly seed: number;
 };
 
@@ -82,29 +78,9 @@ async function train<Config, State, Broadcast, Name extends string>(
   onRound: () => void,
 ): Promise<Outcome> {
   const size = Math.min(cohort, devices.length);
-  const learning: LearningPoint[] = [];
-  let last = { scores: new Float32Array(0), rounds: 0, dimension: 0 };
-  const scoresOf = (state: State) => {
-    const { spec, parameters, standardization } = algorithm.model(state)!;
-    return predict(spec, parameters, standardization ? standardize(test.features, standardization) : test.features);
-  };
-  const options = { algorithm, config, devices, trainer: linearTrainer, seed, cohort: size };
-  const expected = (config as { rounds: number }).rounds;
-  const every = Math.max(1, Math.floor(expected / curvePoints));
-  for await (const { round, state, cohorts } of runFast(options)) {
-    onRound();
-    const isLast = algorithm.isDone(state);
-    if (!isLast && (round + 1) % every !== 0) continue;
-    const scores = scoresOf(state);
-    learning.push({ round: round + 1, auc: rocAuc(tableOfRows(scores, test.labels)) });
-    last = { scores, rounds: round + 1, dimension: cohorts[0]!.sum.length };
-  }
-  const cost = {
-    rounds: last.rounds + preparations,
-    uploadBytes: 4 * last.dimension,
-    participations: (last.rounds * size) / devices.length + preparations,
-  };
-  return { scores: last.scores, learning, cost };
+  const training = { algorithm, config, devices, trainer: linearTrainer, seed, cohort: size };
+  const { outcome } = await trainedOutcome(training, { test, rounds: config.rounds, preparations, onRound });
+  return outcome;
 }
 
 function everybody({ people: { devices } }: Ground, seed: number) {

@@ -12,11 +12,15 @@ export type Ground = {
   readonly cohort: number;
 };
 
-export type Method = {
+/** What a report calls it. */
+export type About = {
   readonly name: string;
   /** For people. */
   readonly title: string;
   readonly kind: 'federated' | 'private' | 'baseline';
+};
+
+export type Method = About & {
   /** Whether another seed gives other scores; otherwise one run says all. */
   readonly isRandom: boolean;
   /** Rounds of one run, for progress; 0 where there are none. */

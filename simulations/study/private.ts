@@ -1,10 +1,17 @@
 /** What devices learn together under a promise to each of them: noise in every sum, accounted by participation. */
 
 import { ChoraleError } from '@chorale/shared';
-import { predict, standardize } from '@chorale/shared/models';
-import { logisticSpec } from '../baselines/index.ts';
-import { type PrivatePropensity, roundsOf, trainPropensity } from '../scenarios/private-propensity.ts';
-import type { Ground, Method } from './method.ts';
+import { parameterCount, predict, standardize } from '@chorale/shared/models';
+import { logisticSpec, type Rows } from '../baselines/index.ts';
+import {
+  type PrivatePropensity,
+  roundsOf,
+  type TrainedPropensity,
+  type TrainingRun,
+  trainPropensity,
+} from '../scenarios/private-propensity.ts';
+import type { Ground, Method, Outcome } from './method.ts';
+import { learningCurve } from './trained-outcome.ts';
 
 /** Below this the noise of a cohort drowns what it has to say, whatever the settings. */
 const leastDevices = 200;
@@ -19,21 +26,37 @@ export function privateLogistic(epsilon: number): Method {
     async run(ground, seed, onRound) {
       const { people, schema } = ground;
       const { devices, test } = people;
-      const setting = settingFor(ground, epsilon);
-      const trained = await trainPropensity(setting, { devices, schema, seed, isNoisy: true, onRound });
-      const { parameters, standardization, mostParticipations, epsilon: spent } = trained;
-      const width = schema.features.length;
-      return {
-        scores: predict(logisticSpec(width), parameters, standardize(test.features, standardization)),
-        ...(spent !== undefined && { epsilon: spent }),
-        cost: {
-          rounds: roundsOf(setting, devices.length),
-          uploadBytes: 4 * (width + 1),
-          participations: mostParticipations,
-        },
-      };
+      const run = { devices, schema, seed, isNoisy: true, onRound };
+      return (await privateOutcome(settingFor(ground, epsilon), run, test)).outcome;
     },
   };
+}
+
+/** @returns what was trained beside its outcome; the learning curve counts rounds of training only */
+export async function privateOutcome(
+  setting: PrivatePropensity,
+  run: TrainingRun,
+  test: Rows,
+): Promise<{ readonly trained: TrainedPropensity; readonly outcome: Outcome }> {
+  const spec = logisticSpec(run.schema.features.length);
+  const scoresOf = ({ parameters, standardization }: Pick<TrainedPropensity, 'parameters' | 'standardization'>) =>
+    predict(spec, parameters, standardize(test.features, standardization));
+  const curve = learningCurve(test, setting.rounds);
+  const onModel: TrainingRun['onModel'] = (round, model) => {
+    if (curve.isDue(round)) curve.look(round, scoresOf(model));
+  };
+  const trained = await trainPropensity(setting, { ...run, onModel });
+  const outcome = {
+    scores: scoresOf(trained),
+    learning: curve.points,
+    ...(trained.epsilon !== undefined && { epsilon: trained.epsilon }),
+    cost: {
+      rounds: roundsOf(setting, run.devices.length),
+      uploadBytes: 4 * parameterCount(spec),
+      participations: trained.mostParticipations,
+    },
+  };
+  return { trained, outcome };
 }
 
 /** Cohorts of a quarter of everybody and few participations: the promise is divided among those. */

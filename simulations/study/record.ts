@@ -6,7 +6,7 @@ import * as z from 'zod/mini';
 import { bootstrapInterval } from '../metrics/bootstrap.ts';
 import { reportScores } from '../metrics/score-report.ts';
 import type { People } from '../scenarios/purchase-people.ts';
-import type { Method, Outcome } from './method.ts';
+import type { About, Outcome } from './method.ts';
 
 const point = z.tuple([z.number(), z.number()]);
 
@@ -39,7 +39,7 @@ export type StudyRecord = z.infer<typeof studyRecord>;
 
 export type RunOf = Pick<StudyRecord, 'study' | 'seed' | 'seconds'>;
 
-export function recordOf(run: RunOf, method: Method, outcome: Outcome, { test }: Pick<People, 'test'>): StudyRecord {
+export function recordOf(run: RunOf, method: About, outcome: Outcome, { test }: Pick<People, 'test'>): StudyRecord {
   const { scores, learning = [], cost, epsilon } = outcome;
   const { labels, owners } = test;
   const ranked = rankedRows(scores, labels);

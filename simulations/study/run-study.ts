@@ -63,6 +63,8 @@ export type MethodSummary = {
   /** Of the median seed. */
   readonly record: StudyRecord;
   readonly aucs: readonly number[];
+  /** Learning curves of the other seeds. */
+  readonly others: readonly StudyRecord['learning'][];
 };
 
 /** Per method the run whose AUC is the median, best method first. */
@@ -73,7 +75,9 @@ export function summarize(records: readonly StudyRecord[]): MethodSummary[] {
   return [...byMethod.values()]
     .map((own) => {
       const sorted = own.toSorted((a, b) => auc(a) - auc(b));
-      return { record: sorted[Math.floor((sorted.length - 1) / 2)]!, aucs: sorted.map(auc) };
+      const record = sorted[Math.floor((sorted.length - 1) / 2)]!;
+      const others = own.filter((one) => one !== record).map(({ learning }) => learning);
+      return { record, aucs: sorted.map(auc), others };
     })
     .sort((a, b) => auc(b.record) - auc(a.record));
 }
