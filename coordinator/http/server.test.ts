@@ -254,6 +254,24 @@ describe('a model', () => {
   });
 });
 
+it('an audit is not attached to a model that promised nothing', async () => {
+  const { manifest } = await publishModel(live);
+  const counts = {
+    participations: 1,
+    models: 1,
+    canaries: 1,
+    guesses: 1,
+    correct: 1,
+    correctWithoutNoise: 0,
+    cohort: 9,
+  };
+  const losses = { epsilonAccounted: 1, epsilonLowerBound: 0, epsilonLowerBoundWithoutNoise: 2 };
+  const about = { name: 'canary-audit', method: 'guessing', unit: 'device-enrolment', dataset: 'none', seed: '1' };
+  const claim = { ...about, ...counts, ...losses, delta: 1e-5, noiseMultiplier: 2, confidence: 0.95 };
+  const path = `/api/v1/models/${manifest.id}/audit`;
+  expect(await codeOf(await live.ask(path, { method: 'POST', key: live.adminKey, json: claim }))).toBe('conflict');
+});
+
 describe('an address that asks too often', () => {
   it('is told when to come back', async () => {
     const strict = await openLive({ limits: { requestsPerMinute: 3 } });

@@ -15,7 +15,8 @@ import {
 } from '@chorale/shared';
 import type { LearnedModel } from '@chorale/shared/algorithms';
 import { sha256 } from '@chorale/shared/crypto';
-import { type ModelManifest, modelManifest, modelText } from '@chorale/shared/wire';
+import { type AuditClaim, auditClaim, type PrivacyClaim } from '@chorale/shared/privacy';
+import { type ModelManifest, modelManifest, modelText, parseInput } from '@chorale/shared/wire';
 import * as z from 'zod';
 import type { Keyring } from '../auth/keyring.ts';
 import { sign } from '../auth/signatures.ts';
@@ -34,6 +35,13 @@ export interface Models {
   page(task: TaskId, query: PageQuery): Promise<Page<ModelManifest>>;
   /** Little-endian float32. @throws ChoraleError `not-found` */
   parameters(sha256: string): Promise<Bytes>;
+  /**
+   * Puts what an audit found on the card, in the place of an earlier one, and signs the manifest again.
+   *
+   * @param input an `auditClaim`
+   * @throws ChoraleError `not-found`, `invalid-input`, `conflict` for an audit of another promise than the model's
+   */
+  attachAudit(id: ModelId, input: unknown): Promise<ModelManifest>;
   /** The next version of a task's model, signed, and the writes that publish it. */
   prepare(request: NextModel): Promise<{ manifest: ModelManifest; writes: readonly StoreWrite[] }>;
 }
@@ -58,6 +66,10 @@ export function createModels(ports: Ports, keyring: Keyring): Models {
     invariant(manifest, 'a named model is there');
     return manifest;
   };
+  const signed = async (manifest: Omit<ModelManifest, 'signature'>): Promise<ModelManifest> => {
+    const signature = await sign(crypto, keyring.planKey.secretKey, modelText(manifest));
+    return { ...manifest, signature: base64url(signature) };
+  };
   return {
     get,
 
@@ -75,12 +87,20 @@ export function createModels(ports: Ports, keyring: Keyring): Models {
       return found;
     },
 
+    async attachAudit(id, input) {
+      const audit = parseInput(auditClaim, input, 'audit');
+      const before = await get(id);
+      checkAudit(audit, before.card.privacy);
+      const manifest = await signed({ ...before, card: { ...before.card, audit } });
+      await store.batch([putRecord(storeKeys.model(manifest.task, manifest.version), manifest)]);
+      return manifest;
+    },
+
     async prepare(request) {
       const now = clock.now();
       const parameters = floatsToBytes(request.learned.parameters);
       const unsigned = describe(request, newId('model', now, random), new Date(now).toISOString(), parameters);
-      const signature = base64url(await sign(crypto, keyring.planKey.secretKey, modelText(unsigned)));
-      const manifest: ModelManifest = { ...unsigned, signature };
+      const manifest = await signed(unsigned);
       const { task, version } = manifest;
       const writes: readonly StoreWrite[] = [
         putRecord(storeKeys.model(task, version), manifest),
@@ -90,6 +110,17 @@ export function createModels(ports: Ports, keyring: Keyring): Models {
       return { manifest, writes };
     },
   };
+}
+
+/** An audit speaks of models with the same noise in as many rounds; of others it proves nothing. */
+function checkAudit({ noiseMultiplier: z, delta, participations }: AuditClaim, claim: PrivacyClaim): void {
+  if (claim.mechanism === 'none')
+    throw new ChoraleError('conflict', 'audit: the model was trained without noise: there is no promise to refute');
+  const { numerator, denominator } = claim.noiseMultiplier;
+  const isSame = z === numerator / denominator && delta === claim.delta && participations === claim.participations;
+  if (isSame) return;
+  const own = `noise multiplier ${numerator / denominator}, ${claim.participations} participations, δ = ${claim.delta}`;
+  throw new ChoraleError('conflict', `audit: of another promise; this model's is ${own}`);
 }
 
 function describe(

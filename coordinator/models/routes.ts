@@ -30,6 +30,12 @@ export function modelRoutes(models: Models, releases: Releases): readonly Route[
     },
     {
       method: 'post',
+      path: `${apiPath}/models/:id/audit`,
+      audience: 'admin',
+      answer: async (call) => json(await models.attachAudit(idParam(call, 'model'), call.body)),
+    },
+    {
+      method: 'post',
       path: `${apiPath}/models/:id/comparisons`,
       audience: 'admin',
       async answer(call) {

@@ -1,6 +1,7 @@
 /** Door `@chorale/shared/privacy`: noise, what it costs, and how much of it a promise needs. */
 
 export { type AccountantName, accountantNames, countsSampling, epsilonBy } from './accountant.ts';
+export { type AuditClaim, auditClaim } from './audit-claim.ts';
 export { leastNoiseMultiplier, type Promised, roundUpMultiplier } from './calibrate.ts';
 export { chargeOf, convolutionExcess, devicesVariance, type NoiseMultiplier, type NoiseShare } from './charge.ts';
 export { drawDiscreteGaussian, greatestVariance, sampleDiscreteGaussian } from './discrete-gaussian.ts';

@@ -3,6 +3,7 @@
 import * as z from 'zod/mini';
 import { releaseLimits } from '../algorithms/release-limits.ts';
 import { leastCohorts, mergeRule } from '../encoding/merge.ts';
+import { auditClaim } from '../privacy/audit-claim.ts';
 import { privacyClaim, privacyPolicy } from '../privacy/policy.ts';
 import {
   algorithmField,
@@ -200,6 +201,8 @@ export const modelManifest = z.object({
     consentPolicySha256: sha256Field,
     /** Of this model's round, as in its transcript. */
     receiptsRoot: sha256Field,
+    /** What an attack on models of the same promise proved about it: the last audit that the operator gave. */
+    audit: z.optional(auditClaim),
   }),
   /** By the plan key, over `modelText`. */
   signature: bytesField(64),

@@ -22,6 +22,8 @@ export const routes = {
   consents: `${apiPath}/consents`,
   /** GET: `modelManifest` */
   model: (model: ModelId) => `${apiPath}/models/${model}`,
+  /** POST: `auditClaim` of `privacy/`, answered by `modelManifest` */
+  audit: (model: ModelId) => `${apiPath}/models/${model}/audit`,
   /** POST: `newComparison`, answered by `taskView` */
   comparisons: (model: ModelId) => `${apiPath}/models/${model}/comparisons`,
   /** POST: `newRelease`, answered by `releaseView` */

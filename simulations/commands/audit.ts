@@ -3,11 +3,10 @@
 import { ChoraleError } from '@chorale/shared';
 import { systemClock } from '@chorale/shared/adapters/node';
 import { transactions1 } from '@chorale/shared/features';
-import { noiseMultiplierFor } from '@chorale/shared/privacy';
+import { type AuditClaim, auditClaim, noiseMultiplierFor } from '@chorale/shared/privacy';
 import { type Command, Option } from 'commander';
 import { appendResult } from '../adapters/results-file.ts';
 import { type Audit, audit } from '../audit/audit.ts';
-import { type AuditClaim, auditClaim } from '../audit/claim.ts';
 import { dataDirectory } from '../config.ts';
 import type { Dataset } from '../datasets/dataset.ts';
 import { type DataChoice, locateDataset } from '../datasets/locate.ts';

@@ -5,11 +5,12 @@ import { type Coordinator, createCoordinator, rootKeyOf } from '@chorale/coordin
 import { fromHex, hex, type RoundId, type TaskId } from '@chorale/shared';
 import { MemoryDisk, memoryStore, nodeCrypto } from '@chorale/shared/adapters/node';
 import { receiptHash } from '@chorale/shared/consent';
-import { add, epsilonOf, toNumber, zero } from '@chorale/shared/privacy';
+import { type AuditClaim, add, epsilonOf, toNumber, zero } from '@chorale/shared/privacy';
 import { decodeHeader, leafHash, rootOfInclusion } from '@chorale/shared/secagg';
 import { loopbackNetwork, rememberingVerdicts, seededRandom, virtualClock } from '@chorale/shared/testing';
-import { fieldBytes, type NewTask, survivorsIn } from '@chorale/shared/wire';
+import { fieldBytes, type NewTask, routes, survivorsIn } from '@chorale/shared/wire';
 import { describe, expect, it } from 'vitest';
+import { runLab } from '../lab.ts';
 import { routeFetch } from '../world/route-fetch.ts';
 
 const people = 12;
@@ -157,6 +158,52 @@ describe.each(['distributed', 'central'] as const)('a task under a promise, with
     }
   });
 });
+
+describe('the card of a model under a promise', () => {
+  it('carries what an audit of that promise proved, signed, and nothing that was said of another', async () => {
+    const { epsilon, delta, participations } = promise;
+    const on = await deployment('audited');
+    const { id } = await exhaust(on, newTask('distributed'));
+    const model = await on.coordinator.models.latest(id);
+    const claim = await auditOf({ epsilon, delta, participations });
+    const attach = async (body: unknown) => {
+      const headers = { authorization: `Bearer ${on.coordinator.keyring.adminKey}` };
+      const request = { method: 'POST', headers, body: JSON.stringify(body) };
+      return routeFetch(() => on.coordinator)(`http://coordinator${routes.audit(model.id)}`, request);
+    };
+    const codeOf = async (body: unknown) => ((await (await attach(body)).json()) as { code: string }).code;
+    expect(await codeOf({ ...claim, epsilonLowerBound: 'little' })).toBe('invalid-input');
+    expect(await codeOf({ ...claim, opinion: 'good' })).toBe('invalid-input');
+    expect(await codeOf({ ...claim, noiseMultiplier: 2 * claim.noiseMultiplier })).toBe('conflict');
+    expect(await codeOf({ ...claim, participations: participations + 1 })).toBe('conflict');
+    expect((await on.coordinator.models.latest(id)).card.audit).toBeUndefined();
+
+    expect((await attach(claim)).status).toBe(200);
+    const { card, signature, ...rest } = await on.coordinator.models.latest(id);
+    expect(card).toEqual({ ...model.card, audit: claim });
+    expect({ ...rest, card: model.card, signature: model.signature }).toEqual(model);
+    // A device believes the card as it is now.
+    const [device] = on.devices;
+    await device!.consent.grant(['scoring']);
+    await device!.refresh();
+    expect(device!.score(id).modelVersion).toBe(model.version);
+    expect((await device!.privacy.export()).models[0]!.card.audit).toEqual(claim);
+
+    const again = { ...claim, seed: 'another' };
+    await attach(again);
+    expect((await on.coordinator.models.latest(id)).card.audit).toEqual(again);
+  });
+});
+
+/** A small one: what it proves does not matter here. */
+async function auditOf(of: Readonly<Record<string, number>>): Promise<AuditClaim> {
+  const promised = Object.entries(of).flatMap(([flag, value]) => [`--${flag}`, `${value}`]);
+  const small = ['--models', '1', '--people', '2', '--data', 'synthetic'];
+  const printed: string[] = [];
+  const output = { result: (text: string) => void printed.push(text), notice: () => {} };
+  expect(await runLab(['audit', ...small, ...promised, '--json'], output)).toBe(0);
+  return JSON.parse(printed.join(''));
+}
 
 describe('two tasks under promises', () => {
   it('share one ledger on each device: the second gets what the first has left', async () => {
