@@ -19,6 +19,12 @@ export interface DenseKernel {
   backward(layer: LayerPlace, rows: number): void;
   /** parameter −= rate · Σ over rows of inputs ⊗ errors + pull · (parameter − start), for kernel and bias. */
   descend(layer: LayerPlace, step: Step): void;
+  /** numbers −= others, for as many of both; a multiple of four. */
+  subtract(at: number, others: number, length: number): void;
+  /** The sum of squares in float64: of every fourth number from the first, the second, the third and the fourth, in this order. */
+  squares(at: number, length: number): number;
+  /** numbers *= factor, each product in float64 before it is rounded. */
+  scale(at: number, length: number, factor: number): void;
 }
 
 export type RowCopy = {
@@ -34,8 +40,17 @@ export type LabelledBatch = { readonly rows: number; readonly labelsAt: number; 
 
 export type Step = { readonly rows: number; readonly rate: number; readonly pull: number };
 
-const operations = ['copyRows', 'gather', 'forward', 'outputErrors', 'backward', 'descend'] as const;
-type Exports = { readonly memory: WebAssembly.Memory } & Readonly<
+const operations = [
+  'copyRows',
+  'gather',
+  'forward',
+  'outputErrors',
+  'backward',
+  'descend',
+  'subtractFrom',
+  'scale',
+] as const;
+type Exports = { readonly memory: WebAssembly.Memory; readonly squares: (...numbers: number[]) => number } & Readonly<
   Record<(typeof operations)[number], (...numbers: number[]) => void>
 >;
 
@@ -95,5 +110,8 @@ function kernelOf({ memory, ...wasm }: Exports): DenseKernel {
       const start = 4 * startOffset;
       wasm.descend(x, inputStride, errors, outputStride, kernel, bias, kernel + start, bias + start, rows, rate, pull);
     },
+    subtract: (at, others, length) => wasm.subtractFrom(4 * at, 4 * others, length),
+    squares: (at, length) => wasm.squares(4 * at, length),
+    scale: (at, length, factor) => wasm.scale(4 * at, length, factor),
   };
 }

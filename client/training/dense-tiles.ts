@@ -3,6 +3,7 @@
  * in registers, which is several times faster than one after the other. Sums are float64; what is kept is float32.
  */
 
+import { squaredLength } from '@chorale/shared/encoding';
 import { sigmoid } from '@chorale/shared/models';
 import type { DenseKernel, LabelledBatch, RowCopy, Step } from './dense-kernel.ts';
 import type { Activation, LayerPlace } from './dense-places.ts';
@@ -30,6 +31,13 @@ export function tiledDenseKernel(): DenseKernel {
     outputErrors: (layer, batch) => outputErrors(numbers, layer, batch),
     backward: (layer, rows) => backward(numbers, layer, rows),
     descend: (layer, step) => descend(numbers, layer, step),
+    subtract(at, others, length) {
+      for (let i = 0; i < length; i++) numbers[at + i] = numbers[at + i]! - numbers[others + i]!;
+    },
+    squares: (at, length) => squaredLength(numbers.subarray(at, at + length)),
+    scale(at, length, factor) {
+      for (let i = at; i < at + length; i++) numbers[i] = numbers[i]! * factor;
+    },
   };
 }
 

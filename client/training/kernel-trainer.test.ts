@@ -1,4 +1,5 @@
 import { ChoraleError } from '@chorale/shared';
+import { squaredLength } from '@chorale/shared/encoding';
 import {
   initialParameters,
   parameterCount,
@@ -74,6 +75,28 @@ describe.each(['wasm', 'plain'] as const)('the %s kernel', (kernel) => {
     const [expected, trained] = [await train(tfjs), await train(trainer)];
     expect(Math.max(...trained.map((value, i) => Math.abs(value - start[i]!)))).toBeGreaterThan(0.05);
     expectClose(trained, expected);
+  });
+
+  it.each([
+    ['a shorter one', relu, 0.37],
+    ['an odd number of parameters', sigmoid, 2],
+    ['nothing', tanh, 0],
+  ])('tells how far its steps lead to the same bit as a subtraction: %s', async (_, spec, factor) => {
+    const trainer = await createKernelTrainer({ kernel });
+    const [start, rows] = [startOf(spec), rowsFor(spec, 30)];
+    const options = () => ({ ...once, batchSize: 8, random: seededRandom(1) });
+    const trained = await trainer.train(spec, start, rows, options());
+    const expected = trained.map((value, i) => value - start[i]!);
+    const asked: number[] = [];
+    const factorAt = (squaredLength: number) => {
+      asked.push(squaredLength);
+      return factor;
+    };
+    const { update, squaredLength: told } = await trainer.update!(spec, start, rows, { ...options(), factorAt });
+    expect(asked).toEqual([squaredLength(expected)]);
+    expect(told).toBe(asked[0]);
+    expect(update).toEqual(factor === 0 ? new Float32Array(start.length) : expected.map((value) => value * factor));
+    expect(await trainer.train(spec, start, rows, options())).toEqual(trained);
   });
 
   it('leaves all targets at zero where a label names no class, as tfjs does', async () => {

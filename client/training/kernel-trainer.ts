@@ -37,7 +37,21 @@ export async function createKernelTrainer({ kernel: wanted }: KernelOptions = {}
         throw new ChoraleError('invalid-input', 'the kernel trains dense layers only: let tfjs train convolutions');
       checkLengths(spec, parameters, rows);
       const room = roomFor(spec, Math.min(options.batchSize, rows.rowCount));
-      return trainWith(kernel, room, { spec, parameters, rows, options });
+      return trainWith(kernel, room, { spec, parameters, rows, options }, ({ flatAt }, numbers) =>
+        numbers.slice(flatAt, flatAt + parameters.length),
+      );
+    },
+    async update(spec, parameters, rows, { factorAt, ...options }) {
+      checkLengths(spec, parameters, rows);
+      const room = roomFor(spec, Math.min(options.batchSize, rows.rowCount));
+      return trainWith(kernel, room, { spec, parameters, rows, options, isUpdate: true }, ({ flatAt }, numbers) => {
+        const { length } = parameters;
+        const squaredLength = kernel.squares(flatAt, length);
+        const factor = factorAt(squaredLength);
+        if (factor > 0) kernel.scale(flatAt, length, factor);
+        else numbers.fill(0, flatAt, flatAt + length);
+        return { update: numbers.slice(flatAt, flatAt + length), squaredLength };
+      });
     },
   };
 }
@@ -81,9 +95,17 @@ type Training = {
   readonly parameters: Float32Array;
   readonly rows: Batchable;
   readonly options: TrainingOptions;
+  /** Whether what comes out is how far the parameters have come. */
+  readonly isUpdate?: true;
 };
 
-function trainWith(kernel: DenseKernel, room: Room, training: Training): Float32Array<ArrayBuffer> {
+/** @param take reads the flat vector before it is cleared away */
+function trainWith<Taken>(
+  kernel: DenseKernel,
+  room: Room,
+  training: Training,
+  take: (places: Places, numbers: Float32Array<ArrayBuffer>) => Taken,
+): Taken {
   const { parameters, rows } = training;
   const { places, incoming, outgoing } = room;
   const length = places.featuresAt + rows.features.length;
@@ -93,8 +115,9 @@ function trainWith(kernel: DenseKernel, room: Room, training: Training): Float32
     numbers.set(parameters, places.flatAt);
     for (const copy of incoming) kernel.copyRows(copy);
     descend({ kernel, places, numbers, words: new Uint32Array(numbers.buffer) }, training);
+    if (training.isUpdate) kernel.subtract(0, places.parametersLength, places.parametersLength);
     for (const copy of outgoing) kernel.copyRows(copy);
-    return numbers.slice(places.flatAt, places.flatAt + parameters.length);
+    return take(places, numbers);
   } finally {
     // The next training starts from zeros, and nobody's rows lie about.
     numbers.fill(0, 0, length);

@@ -4,12 +4,13 @@
  */
 
 import * as z from 'zod/mini';
-import { clipFactor } from '../encoding/clip.ts';
+import { clipFactorAt, squaredLength } from '../encoding/clip.ts';
 import type { Aggregate } from '../encoding/layout.ts';
 import { invariant } from '../errors.ts';
 import { initialParameters, parameterCount } from '../models/parameters.ts';
 import { trainableSpec } from '../models/spec.ts';
 import { standardization } from '../models/standardize.ts';
+import type { Batchable, Update } from '../models/trainer.ts';
 import {
   adaptiveClip,
   bitOf,
@@ -22,7 +23,7 @@ import {
 } from './adaptive-clip.ts';
 import { type ClientTools, defineAlgorithm } from './algorithm.ts';
 import { floatVector } from './float-vector.ts';
-import { batchOf, hasFiniteFeatures, type LabelledRow } from './labelled-row.ts';
+import { finiteBatchOf, type LabelledRow } from './labelled-row.ts';
 import { parametersFit, standardizationFits } from './model-checks.ts';
 import { optimizerSlots, serverOptimizer, serverStep } from './server-optimizer.ts';
 
@@ -130,13 +131,13 @@ export const fedAvg = defineAlgorithm<FedAvgConfig, FedAvgState, FedAvgBroadcast
   },
 
   async contribute(broadcast, examples, tools) {
-    const rows = examples.filter(hasFiniteFeatures);
-    const update =
-      rows.length === 0 ? new Float32Array(broadcast.parameters.length) : await train(broadcast, rows, tools);
+    const rows = finiteBatchOf(examples, broadcast.spec.inputs, broadcast.standardization);
     // The clip comes before the weight: after it, a device with few rows could come further than one with many.
-    const factor = clipFactor(update, broadcast.clipNorm);
-    const weight = factor > 0 ? weightOf(broadcast, rows.length) : 0;
-    scale(update, weight * factor);
+    const factorAt = (squaredLength: number) =>
+      weightOf(broadcast, rows.rowCount) * clipFactorAt(squaredLength, broadcast.clipNorm);
+    const { update, squaredLength } = await train(broadcast, rows, { ...tools, factorAt });
+    const factor = clipFactorAt(squaredLength, broadcast.clipNorm);
+    const weight = factor > 0 ? weightOf(broadcast, rows.rowCount) : 0;
     return {
       update,
       weight: broadcast.weighting === 'rows' ? Float32Array.of(weight) : new Float32Array(0),
@@ -169,12 +170,6 @@ export const fedAvg = defineAlgorithm<FedAvgConfig, FedAvgState, FedAvgBroadcast
   }),
 });
 
-/** In place. A factor of 0 also covers what no multiplication would turn into 0. */
-function scale(update: Float32Array, factor: number): void {
-  if (factor > 0) for (let i = 0; i < update.length; i++) update[i] = update[i]! * factor;
-  else update.fill(0);
-}
-
 function weightOf({ weighting, maxRows }: FedAvgBroadcast, rowCount: number): number {
   if (weighting === 'uniform') return rowCount > 0 ? 1 : 0;
   return Math.min(rowCount, maxRows) / maxRows;
@@ -192,14 +187,24 @@ function clipAfter(
   return { clip: nextClip(clipNorm, clip, { bits: sums.clipBit[0]!, contributors }) };
 }
 
-/** How far this device's own SGD steps lead from the broadcast parameters. */
+/** How far this device's own SGD steps lead from the broadcast parameters, multiplied by what its length asks for. */
 async function train(
-  { spec, parameters, standardization, client }: FedAvgBroadcast,
-  rows: readonly LabelledRow[],
-  { trainer, random, signal }: ClientTools,
-): Promise<Float32Array> {
-  const batchable = batchOf(rows, spec.inputs, standardization);
-  const trained = await trainer.train(spec, parameters, batchable, { ...client, random, signal });
-  for (let i = 0; i < trained.length; i++) trained[i] = trained[i]! - parameters[i]!;
-  return trained;
+  { spec, parameters, client }: FedAvgBroadcast,
+  rows: Batchable,
+  { trainer, factorAt, ...tools }: ClientTools & { readonly factorAt: (squaredLength: number) => number },
+): Promise<Update> {
+  if (rows.rowCount === 0) return { update: new Float32Array(parameters.length), squaredLength: 0 };
+  const options = { ...client, ...tools };
+  if (trainer.update) return trainer.update(spec, parameters, rows, { ...options, factorAt });
+  const update = await trainer.train(spec, parameters, rows, options);
+  for (let i = 0; i < update.length; i++) update[i] = update[i]! - parameters[i]!;
+  const squares = squaredLength(update);
+  scale(update, factorAt(squares));
+  return { update, squaredLength: squares };
+}
+
+/** In place. A factor of 0 also covers what no multiplication would turn into 0. */
+function scale(update: Float32Array, factor: number): void {
+  if (factor > 0) for (let i = 0; i < update.length; i++) update[i] = update[i]! * factor;
+  else update.fill(0);
 }

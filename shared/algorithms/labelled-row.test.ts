@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../testing/seeded-random.ts';
-import { batchOf, sampleRows } from './labelled-row.ts';
+import { batchOf, finiteBatchOf, sampleRows } from './labelled-row.ts';
 
 describe('a sample', () => {
   const rows = Array.from({ length: 20 }, (_, i) => i);
@@ -40,5 +40,37 @@ describe('a batch', () => {
 
   it('refuses a row of another width', () => {
     expect(() => batchOf(rows, 3, undefined)).toThrow(/one number per input/);
+  });
+});
+
+describe('a batch of the rows that can be computed with', () => {
+  const finite = [
+    { features: Float32Array.of(1, 10, 4, 5, 6), label: 1 },
+    { features: Float32Array.of(3, 50, 3e38, 3e38, -3e38), label: 0 },
+  ];
+  const standardization = () => ({ mean: [2, 10, 0, 0, 0], std: [1, 10, 1, 1, 1], clip: 3 });
+
+  it.each([
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    Number.NEGATIVE_INFINITY,
+  ])('leaves out one with %d anywhere', (bad) => {
+    const spoiled = finite[0]!.features.length;
+    const rows = Array.from({ length: spoiled }, (_, at) => ({
+      features: finite[0]!.features.map((value, i) => (i === at ? bad : value)),
+      label: 1,
+    }));
+    expect(finiteBatchOf([...rows, ...finite], 5, undefined)).toEqual(batchOf(finite, 5, undefined));
+  });
+
+  it('is the same one for whoever asks again, and another where they ask for something else', () => {
+    const batch = finiteBatchOf(finite, 5, standardization());
+    expect(batch).toEqual(batchOf(finite, 5, standardization()));
+    expect(finiteBatchOf(finite, 5, standardization())).toBe(batch);
+    expect(finiteBatchOf([...finite], 5, standardization())).not.toBe(batch);
+    const other = { ...standardization(), std: [1, 10, 1, 2, 1] };
+    expect(finiteBatchOf(finite, 5, other)).toEqual(batchOf(finite, 5, other));
+    expect(finiteBatchOf(finite, 5, undefined)).toEqual(batchOf(finite, 5, undefined));
+    expect(() => finiteBatchOf(finite, 4, undefined)).toThrow('one number per input');
   });
 });

@@ -60,13 +60,18 @@ export function unscale<Name extends string>(
 
 /** What brings the values within the clip norm: 1 if they are, 0 if any is not finite (leaving would tell that). */
 export function clipFactor(values: Float32Array, clipNorm: number): number {
-  const norm = Math.sqrt(squaredLength(values));
+  return clipFactorAt(squaredLength(values), clipNorm);
+}
+
+/** The same for values whose sum of squares is known. */
+export function clipFactorAt(squaredLength: number, clipNorm: number): number {
+  const norm = Math.sqrt(squaredLength);
   if (!Number.isFinite(norm)) return 0;
   return norm > clipNorm ? clipNorm / norm : 1;
 }
 
-/** Four sums side by side, which take a third of the time of one. */
-function squaredLength(values: Float32Array): number {
+/** In float64. Four sums side by side, of every fourth value, take a third of the time of one. */
+export function squaredLength(values: Float32Array): number {
   const blocksEnd = values.length & ~3;
   let first = 0;
   let second = 0;

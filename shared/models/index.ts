@@ -32,5 +32,5 @@ export {
   standardize,
 } from './standardize.ts';
 export { exportTfjs, type TfjsModel } from './tfjs-export.ts';
-export type { Batchable, Trainer, TrainingOptions } from './trainer.ts';
+export type { Batchable, Trainer, TrainingOptions, Update } from './trainer.ts';
 export { exportXgboost, type XgboostModel } from './xgboost-export.ts';

@@ -37,4 +37,22 @@ export interface Trainer {
     rows: Batchable,
     options: TrainingOptions,
   ): Promise<Float32Array<ArrayBuffer>>;
+  /**
+   * How far the same steps lead, for trainers that can tell sooner than by `train` and a subtraction: the same numbers.
+   *
+   * @param factorAt what the update is to be multiplied by, given its sum of squares; 0 makes all of it 0
+   */
+  update?(
+    spec: TrainableSpec,
+    parameters: Float32Array,
+    rows: Batchable,
+    options: TrainingOptions & { readonly factorAt: (squaredLength: number) => number },
+  ): Promise<Update>;
 }
+
+export type Update = {
+  /** Multiplied already; the caller's own to change. */
+  readonly update: Float32Array<ArrayBuffer>;
+  /** Before it was multiplied. */
+  readonly squaredLength: number;
+};

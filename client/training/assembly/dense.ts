@@ -334,6 +334,46 @@ function descendFour(x: usize, xStep: usize, errors: usize, step: usize, w: usiz
   subtract(w + 3 * step, a3, rates);
 }
 
+/** values −= others, for a whole number of lanes. */
+export function subtractFrom(values: usize, others: usize, count: i32): void {
+  for (const end = values + bytes(count); values < end; values += 16, others += 16) {
+    v128.store(values, f32x4.sub(v128.load(values), v128.load(others)));
+  }
+}
+
+/** The sum of squares in float64: four sums side by side, what is left over in the first, and the sum of those in their order. */
+export function squares(values: usize, count: i32): f64 {
+  let low = f64x2.splat(0);
+  let high = low;
+  const end = values + bytes(count);
+  const lanesEnd = values + bytes(count & ~3);
+  for (; values < lanesEnd; values += 16) {
+    const four = v128.load(values);
+    const first = f64x2.promote_low_f32x4(four);
+    const second = f64x2.promote_low_f32x4(v128.shuffle<i64>(four, four, 1, 1));
+    low = f64x2.add(low, f64x2.mul(first, first));
+    high = f64x2.add(high, f64x2.mul(second, second));
+  }
+  let sum = f64x2.extract_lane(low, 0);
+  for (; values < end; values += 4) sum += <f64>load<f32>(values) * <f64>load<f32>(values);
+  return sum + f64x2.extract_lane(low, 1) + f64x2.extract_lane(high, 0) + f64x2.extract_lane(high, 1);
+}
+
+/** values *= factor, each product in float64 before it is rounded. */
+export function scale(values: usize, count: i32, factor: f64): void {
+  const factors = f64x2.splat(factor);
+  const end = values + bytes(count);
+  const lanesEnd = values + bytes(count & ~3);
+  for (; values < lanesEnd; values += 16) {
+    const four = v128.load(values);
+    const low = f64x2.mul(f64x2.promote_low_f32x4(four), factors);
+    const high = f64x2.mul(f64x2.promote_low_f32x4(v128.shuffle<i64>(four, four, 1, 1)), factors);
+    const both = v128.shuffle<i64>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 2);
+    v128.store(values, both);
+  }
+  for (; values < end; values += 4) store<f32>(values, <f32>(<f64>load<f32>(values) * factor));
+}
+
 /** 1 − 2/(e^2x + 1): wrong by some 10^-7 at most. */
 function tanh(x: v128): v128 {
   const one = f32x4.splat(1);
