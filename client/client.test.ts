@@ -1,5 +1,5 @@
 import { MemoryDisk, memoryStore, nodeCrypto } from '@chorale/shared/adapters/node';
-import { dayMs } from '@chorale/shared/features';
+import { behavior1, dayMs } from '@chorale/shared/features';
 import { type ModelSpec, parameterCount, predict, sigmoid } from '@chorale/shared/models';
 import { loopbackNetwork, seededRandom, virtualClock } from '@chorale/shared/testing';
 import { describe, expect, it } from 'vitest';
@@ -410,6 +410,27 @@ describe('a score', () => {
     chorale.track('pair', { a: 3, b: 4 });
     await chorale.refresh();
     expect(chorale.score('scaled').value).toBe(predict(linear, parameters, Float32Array.of(1, 0))[0]);
+  });
+
+  it('on behavior/1 follows what the person does, at once and in either vocabulary', async () => {
+    const on = await stage();
+    const task = on.coordinator.addTask({ name: 'about to buy' });
+    on.coordinator.changeTask(task, { examples: { source: behavior1.id } });
+    const { length: inputs } = behavior1.features;
+    const weights = new Float32Array(inputs + 1);
+    weights[behavior1.features.findIndex(({ name }) => name === 'cartAdditions7')] = 1;
+    const spec = { family: 'linear', inputs, outputs: 1, output: 'sigmoid' } as const;
+    await on.coordinator.publishModel(task, spec, weights);
+    const { chorale } = singer(on, 'a');
+    await chorale.consent.grant(['scoring']);
+    await chorale.refresh();
+    expect(chorale.score('about to buy')).toMatchObject({ value: undefined, reason: 'DEFAULT' });
+    chorale.track('view_item', { items: [{ item_id: 'p1', item_category: 'shoes', price: 59 }] });
+    expect(chorale.score('about to buy')).toMatchObject({ value: 0.5, reason: 'TARGETING_MATCH' });
+    chorale.track('add_to_cart', { items: [{ item_id: 'p1', price: 59, quantity: 2 }] });
+    chorale.track('Product Added', { product_id: 'p2', price: 9 });
+    // log1p(2) weighs e to the power of it: 3 to 1.
+    expect(chorale.score('about to buy').value).toBeCloseTo(3 / 4, 6);
   });
 
   it('is the person’s own segment where the model is one of segments', async () => {

@@ -11,14 +11,15 @@ import {
   treeBoosting,
 } from '@chorale/shared/algorithms';
 import { sha256 } from '@chorale/shared/crypto';
-import { encodedBounds, labelledSnapshots, transactions1 } from '@chorale/shared/features';
+import { encodedBounds, labelledSnapshots } from '@chorale/shared/features';
 import type { Trainer } from '@chorale/shared/models';
 import { seededRandom, treesOfOneTable } from '@chorale/shared/testing';
 import type { NewTask } from '@chorale/shared/wire';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { tasks } from './datasets/tasks.ts';
+import { schemaOf, tasks } from './datasets/tasks.ts';
 import { runFast } from './fast.ts';
 import { syntheticCustomers } from './population/synthetic.ts';
+import { syntheticVisitors } from './population/visits.ts';
 import { createWorld, type LeavingMoment, replayOf, rowSource, type TaskRun, type WorldOptions } from './world.ts';
 
 let trainer: Trainer;
@@ -249,11 +250,14 @@ describe('fast and world', () => {
     expect(runs.defects).toEqual([]);
   });
 
-  it('agree on rows that the devices make of their own events', async () => {
-    const { train } = tasks.synthetic['purchase-7d'];
-    const customers = syntheticCustomers({ seed, customers: 16 });
+  it.each([
+    ['synthetic', syntheticCustomers],
+    ['synthetic-visits', syntheticVisitors],
+  ] as const)('agree on rows that the devices make of their own events: %s', async (name, inventedPeople) => {
+    const { train } = tasks[name]['purchase-7d'];
+    const customers = inventedPeople({ seed, customers: 16 });
     const world = await createWorld({ seed, devices: customers, trainer });
-    const bounds = transactions1.features.map(encodedBounds);
+    const bounds = schemaOf(train).features.map(encodedBounds);
     const config = { bounds: { lower: bounds.map(({ lo }) => lo), upper: bounds.map(({ hi }) => hi) } };
     const run = await world.runTask({ ...momentsTask, examples: train, config });
     await world.close();

@@ -53,7 +53,8 @@ function builtInSource(program: FeatureProgram, log: EventLog): ExampleSource {
   return {
     examples: (events, query, now) => labelledSnapshots(events, parseInput(exampleQuery, query, 'examples'), now),
     current(events, { fold: _, ...query }, now) {
-      const row = history().features(now);
+      // What happened in this very millisecond is known, too: a score follows at once on what is tracked.
+      const row = history().features(now + 1);
       const { impute } = query as { impute?: unknown };
       if (row === undefined || impute === undefined) return row;
       return imputedNow(row, events, parseInput(exampleQuery, query, 'examples'), now);
