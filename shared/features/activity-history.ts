@@ -3,7 +3,7 @@
 import type { Instant } from '../ports.ts';
 import { type Activity, compareActivities, type DeviceType, readActivity } from './activity.ts';
 import { type Cart, emptyCart, withAddition, withRemoval } from './cart.ts';
-import { backwards, type Chain } from './chain.ts';
+import { type Chain, newest } from './chain.ts';
 import type { ChoraleEvent } from './events.ts';
 import { type Past, Timeline } from './timeline.ts';
 
@@ -80,8 +80,7 @@ export class ActivityHistory implements Past<Seen> {
 
 /** Judged by what was kept, in the order of time: of copies a chain of half seconds long, one a second counts. */
 function isAgain({ kept }: Seen, { key, at }: Activity): boolean {
-  for (const before of backwards(kept, (one) => at - one.at < copyMs)) if (before.key === key) return true;
-  return false;
+  return newest(kept, (one) => at - one.at < copyMs).some((one) => one.key === key);
 }
 
 function withActivity(seen: Seen, activity: Activity, isCopy: (order: Activity) => boolean): Seen {

@@ -6,7 +6,7 @@ import type { Seen, Session } from './activity-history.ts';
 import { behavior1 } from './behavior-schema.ts';
 import { dayMs, localTime, turn } from './calendar.ts';
 import { cartValueOf } from './cart.ts';
-import { backwards } from './chain.ts';
+import { newest } from './chain.ts';
 import { gapMoments, orderWindows } from './purchase-figures.ts';
 import type { Totals } from './purchase-history.ts';
 import { encodeFeatures } from './schema.ts';
@@ -69,10 +69,8 @@ function sessionValues(
   cut: Instant,
   { seen, bought }: { readonly seen: Seen; readonly bought: Totals },
 ) {
-  const within = (length: number) => [
-    ...backwards(seen.sessions, ({ startedAt }) => startedAt >= cut - length * dayMs),
-  ];
-  const month = within(30);
+  const month = newest(seen.sessions, ({ startedAt }) => startedAt >= cut - 30 * dayMs);
+  const within = (length: number) => month.filter(({ startedAt }) => startedAt >= cut - length * dayMs);
   const mean = (of: (session: Session) => number) =>
     month.length === 0 ? undefined : month.reduce((sum, session) => sum + of(session), 0) / month.length;
   const shareOn = (device: DeviceType) => mean((session) => flagOf(session.device === device));
@@ -100,7 +98,7 @@ function viewValues({ activity }: BehaviorPast, cut: Instant, seen: Seen) {
   const products = ({ productViews }: Seen) => productViews;
   const viewed = new Map<string, number>();
   const categories = new Map<string, number>();
-  for (const { at, product, category } of backwards(seen.views, ({ at }) => at >= cut - 30 * dayMs)) {
+  for (const { at, product, category } of newest(seen.views, ({ at }) => at >= cut - 30 * dayMs)) {
     if (product !== undefined && at >= cut - 7 * dayMs) viewed.set(product, (viewed.get(product) ?? 0) + 1);
     if (category !== undefined) categories.set(category, (categories.get(category) ?? 0) + 1);
   }

@@ -3,9 +3,8 @@
 export type Chain<Item> = { readonly item: Item; readonly older: Chain<Item> | undefined };
 
 /** From the newest back, for as long as `goesOn` holds. */
-export function* backwards<Item>(
-  chain: Chain<Item> | undefined,
-  goesOn: (item: Item) => boolean,
-): Generator<Item, void, undefined> {
-  for (let link = chain; link !== undefined && goesOn(link.item); link = link.older) yield link.item;
+export function newest<Item>(chain: Chain<Item> | undefined, goesOn: (item: Item) => boolean): Item[] {
+  const items: Item[] = [];
+  for (let link = chain; link !== undefined && goesOn(link.item); link = link.older) items.push(link.item);
+  return items;
 }

@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { cryptoGroup } from './crypto.ts';
 import { encodeGroup } from './encode.ts';
+import { featuresGroup } from './features.ts';
 import { kernelGroup } from './kernel.ts';
 import { type BenchGroup, jsonLine, tableLine } from './measurement.ts';
 import { secaggGroup } from './secagg.ts';
@@ -12,6 +13,7 @@ const groups: Readonly<Record<string, BenchGroup>> = {
   kernel: kernelGroup,
   crypto: cryptoGroup,
   encode: encodeGroup,
+  features: featuresGroup,
   secagg: secaggGroup,
   simulator: simulatorGroup,
 };
