@@ -15,7 +15,7 @@ import { needlesOf, type Owner, type Secret } from './secrets.ts';
 import { requestsIn, textOf } from './traffic.ts';
 
 const seed = 'leaks';
-const examples = { source: 'transactions/1', label: 'purchase-7d', maxRows: 52, cuts } as const;
+const examples = { source: 'behavior/1', label: 'purchase-7d', maxRows: 52, cuts } as const;
 
 describe(`a coordinator among devices (people of seed “${seed}”)`, () => {
   const setting = settingOf({ devices: 34, cohort: 26 });

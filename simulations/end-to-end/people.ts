@@ -1,6 +1,6 @@
-/** People whose every purchase is unmistakable: if any of it turns up anywhere, it is known whose it was. */
+/** People whose every view and purchase is unmistakable: if any of it turns up anywhere, it is known whose it was. */
 
-import { type ChoraleEvent, dayMs } from '@chorale/shared/features';
+import { type ChoraleEvent, dayMs, hourMs } from '@chorale/shared/features';
 import { type SeededRandom, seededRandom } from '@chorale/shared/testing';
 import type { Customer } from '../datasets/dataset.ts';
 
@@ -17,7 +17,8 @@ export function distinctivePeople(count: number, seed: string): Customer[] {
 function personOf(random: SeededRandom): Customer {
   const orders = Array.from({ length: 8 + random.below(6) }, (_, i) => orderOf(i, random));
   const refund = refundOf(orders[0]!, random);
-  return { id: word('person', random), events: [...orders, refund].sort((a, b) => a.at - b.at) };
+  const visits = orders.flatMap((order) => visitBefore(order, random));
+  return { id: word('person', random), events: [...orders, refund, ...visits].sort((a, b) => a.at - b.at) };
 }
 
 function orderOf(i: number, random: SeededRandom): ChoraleEvent {
@@ -32,6 +33,16 @@ function orderOf(i: number, random: SeededRandom): ChoraleEvent {
     name: 'Order Completed',
     properties: { order_id: word('order', random), revenue: price(random), coupon: word('coupon', random), products },
   };
+}
+
+/** Hours before, a look at something else, and something in the cart. */
+function visitBefore({ at }: ChoraleEvent, random: SeededRandom): ChoraleEvent[] {
+  const start = at - random.below(5 * hourMs);
+  const seen = { product_id: word('product', random), category: word('category', random), price: price(random) };
+  return ['Product Viewed', 'Product Added'].map((name, i) => {
+    const later = i * random.below(20 * 60_000);
+    return { at: start + later, tzOffsetMinutes: 0, name, properties: seen };
+  });
 }
 
 function refundOf({ at, properties }: ChoraleEvent, random: SeededRandom): ChoraleEvent {
