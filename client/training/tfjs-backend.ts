@@ -5,6 +5,7 @@
 
 import { ChoraleError } from '@chorale/shared';
 import { withoutRethrowing } from '../adapters/process-listeners.ts';
+import { transposeFirst } from './tfjs-products.ts';
 
 export type Tfjs = typeof import('@tensorflow/tfjs');
 
@@ -18,6 +19,8 @@ export type TfjsOptions = {
   readonly announce?: (choice: TfjsChoice) => void;
   /** Folder of the `.wasm` files as a URL or path ending in `/`: bundlers move them away from their package. */
   readonly wasmPath?: string;
+  /** Whether the wasm backend transposes matrices before it multiplies them, for the same numbers sooner; true unless said. */
+  readonly isTransposingFirst?: boolean;
 };
 
 export type TfjsChoice = {
@@ -57,11 +60,13 @@ const start: Readonly<Record<TfjsBackend, (options: TfjsOptions) => Promise<Tfjs
     const imported = (await import(/* @vite-ignore */ optionalPackage)) as Tfjs & { default?: Tfjs };
     return select(imported.default ?? imported, 'tensorflow');
   },
-  async wasm({ wasmPath }) {
+  async wasm({ wasmPath, isTransposingFirst = true }) {
     const tf = await import('@tensorflow/tfjs');
     const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
     if (wasmPath !== undefined) setWasmPaths(wasmPath);
-    return withoutRethrowing(() => select(tf, 'wasm'));
+    const selected = await withoutRethrowing(() => select(tf, 'wasm'));
+    transposeFirst(selected, isTransposingFirst);
+    return selected;
   },
   async cpu() {
     return select(await import('@tensorflow/tfjs'), 'cpu');

@@ -45,6 +45,50 @@ function rowsFor(spec: TrainableSpec, rowCount: number) {
 
 const oneStep = { epochs: 1, batchSize: 1000, learningRate: 0.5 };
 
+describe('matrices that are transposed before they are multiplied', () => {
+  const kinds: TrainableSpec[] = [
+    { family: 'linear', inputs: 31, outputs: 6, output: 'softmax' },
+    { family: 'mlp', inputs: 31, hidden: [17, 9], activation: 'relu', outputs: 1, output: 'sigmoid' },
+    { family: 'mlp', inputs: 31, hidden: [17, 9], activation: 'tanh', outputs: 4, output: 'softmax' },
+    image,
+  ];
+
+  it.each(kinds)('give the same parameters: %j', async (spec) => {
+    const rows = rowsFor(spec, 40);
+    const start = initialParameters(spec, seededRandom('start'));
+    const train = async (isTransposingFirst: boolean) => {
+      const trainer = await createTfjsTrainer({ backend: 'wasm', isTransposingFirst });
+      const options = { epochs: 3, batchSize: 8, learningRate: 0.2, proximal: 0.1, random: seededRandom(1) };
+      return trainer.train(spec, start, rows, options);
+    };
+    const [plain, transposed] = [await train(false), await train(true)];
+    expect(Math.max(...plain.map((value, i) => Math.abs(value - start[i]!)))).toBeGreaterThan(0.02);
+    transposed.forEach((value, i) => {
+      expect(Math.abs(value - plain[i]!), `parameter ${i}`).toBeLessThan(1e-5);
+    });
+  });
+
+  it.each([
+    [false, false],
+    [true, false],
+    [false, true],
+    [true, true],
+  ])('are the same product and leave nothing behind: %s, %s', async (transposeA, transposeB) => {
+    const shapes = { a: transposeA ? [2, 5, 3] : [2, 3, 5], b: transposeB ? [2, 4, 5] : [2, 5, 4] };
+    const multiply = async (isTransposingFirst: boolean) => {
+      const { tf } = await loadTfjs({ backend: 'wasm', isTransposingFirst });
+      const [a, b] = [tf.tensor(normals(30, 'a'), shapes.a), tf.tensor(normals(40, 'b'), shapes.b)];
+      const before = tf.engine().backend.numDataIds();
+      const product = tf.matMul(a, b, transposeA, transposeB);
+      const values = await product.data();
+      expect(tf.engine().backend.numDataIds()).toBe(before + 1);
+      tf.dispose([a, b, product]);
+      return { shape: product.shape, values: [...values].map((value) => value.toFixed(5)) };
+    };
+    expect(await multiply(true)).toEqual(await multiply(false));
+  });
+});
+
 describe.each(backends)('on %s', (backend) => {
   it.each([
     logistic,
