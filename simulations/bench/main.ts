@@ -4,10 +4,13 @@ import { Command, CommanderError } from 'commander';
 import { cryptoGroup } from './crypto.ts';
 import { encodeGroup } from './encode.ts';
 import { featuresGroup } from './features.ts';
+import { histogramGroup } from './histogram.ts';
 import { kernelGroup } from './kernel.ts';
 import { type BenchGroup, jsonLine, tableLine } from './measurement.ts';
+import { predictorsGroup } from './predictors.ts';
 import { secaggGroup } from './secagg.ts';
 import { simulatorGroup } from './simulator.ts';
+import { tfjsGroup } from './tfjs.ts';
 
 const groups: Readonly<Record<string, BenchGroup>> = {
   kernel: kernelGroup,
@@ -16,6 +19,9 @@ const groups: Readonly<Record<string, BenchGroup>> = {
   features: featuresGroup,
   secagg: secaggGroup,
   simulator: simulatorGroup,
+  tfjs: tfjsGroup,
+  histogram: histogramGroup,
+  predictors: predictorsGroup,
 };
 
 type Options = { readonly json?: true; readonly quick?: true };
