@@ -138,6 +138,18 @@ it('one device moves the mean by no more than the declared bound, and is seen to
   expect(found).toMatchObject({ devices: 2, mean: 0.5, clippedShare: 1 });
 });
 
+it('bins and bound are narrower where there is noise to pay with', () => {
+  const config = comparison.config.parse({ champion: model(...truth), candidate: model(...truth) });
+  const asked = (noiseMultiplier: number) => {
+    const { bins, largestDifference } = comparison.publish(
+      comparison.init(config, seededRandom(0), { cohort: 100, noiseMultiplier }),
+    );
+    return { bins, largestDifference };
+  };
+  expect(asked(0)).toEqual({ bins: 128, largestDifference: 1 });
+  expect(asked(1)).toEqual({ bins: 32, largestDifference: 0.1 });
+});
+
 it('a device without rows is no observation', async () => {
   const vectors = await comparison.contribute(comparison.publish(start()), [], tools(0));
   expect(

@@ -33,8 +33,10 @@ const compared = {
   candidate: evaluatedModel,
   ...asked,
   /** Nats a row: a device whose mean difference is larger counts as if it were this. Declared, never learned. */
-  largestDifference: z._default(z.number().check(z.positive(), z.maximum(32)), 1),
+  largestDifference: z.number().check(z.positive(), z.maximum(32)),
 };
+/** Without noise and under it: there a wide bound is paid for in noise, and models that compete for a release are close. */
+const usualDifference = { plain: 1, noisy: 0.1 };
 type Rows = { readonly spec: { readonly inputs: number } };
 const rowsFit = z.refine<{ readonly champion: Rows; readonly candidate: Rows; readonly slices: readonly Slice[] }>(
   ({ champion, candidate, slices }) =>
@@ -42,7 +44,14 @@ const rowsFit = z.refine<{ readonly champion: Rows; readonly candidate: Rows; re
   'both models, and all slices, are of the same rows',
 );
 const broadcast = z.strictObject(compared).check(rowsFit);
-const config = z.strictObject({ ...compared, bins: z.optional(asked.bins) }).check(rowsFit);
+/** Bins and bound are settled when a task begins: 128 and 1 unless given, 32 and 0.1 under noise. */
+const config = z
+  .strictObject({
+    ...compared,
+    bins: z.optional(asked.bins),
+    largestDifference: z.optional(compared.largestDifference),
+  })
+  .check(rowsFit);
 const state = z.strictObject({
   champion: evaluation.state,
   candidate: evaluation.state,
@@ -69,10 +78,11 @@ export const comparison = defineAlgorithm<ComparisonConfig, ComparisonState, Com
   init({ champion, candidate, largestDifference, bins, ...terms }, random, of) {
     const begin = (model: ComparisonConfig[Side]) =>
       evaluation.init({ ...model, ...terms, ...(bins !== undefined && { bins }), rounds: 1 }, random, of);
+    const isNoisy = of !== undefined && of.noiseMultiplier > 0;
     return {
       champion: begin(champion),
       candidate: begin(candidate),
-      largestDifference,
+      largestDifference: largestDifference ?? (isNoisy ? usualDifference.noisy : usualDifference.plain),
       isDone: false,
       differences: [0, 0, 0, 0],
       noiseVariance: 0,
@@ -86,8 +96,8 @@ export const comparison = defineAlgorithm<ComparisonConfig, ComparisonState, Com
   },
 
   layout: (broadcast) => [
-    // Four numbers, none above 1.
-    { name: 'differences', length: 4, clipNorm: exactClipNorm(2) },
+    // Four numbers, none above 1. The first thing that a release is judged by has the least noise.
+    { name: 'differences', length: 4, clipNorm: exactClipNorm(2), weight: 2 },
     ...sides.flatMap((side) =>
       evaluation.layout(questionOf(broadcast, side)).map((segment) => ({
         ...{ name: `${side}-${segment.name}` as const, length: segment.length, clipNorm: segment.clipNorm },

@@ -5,6 +5,7 @@ import { additive } from './purchase-additive.ts';
 import { cdnowDp, onlineRetailDp } from './purchase-dp.ts';
 import { fedAdam } from './purchase-fed-adam.ts';
 import { retailDrift } from './retail-drift.ts';
+import { retailRelease } from './retail-release.ts';
 import { purchaseScenario, type Scenario } from './scenario.ts';
 import { retailSegments } from './segments.ts';
 import { shopperTrees } from './shopper-trees.ts';
@@ -38,6 +39,7 @@ export const scenarios: readonly Scenario[] = [
   shopperTrees,
   retailSegments,
   retailDrift,
+  retailRelease,
   mnistRounds('2nn-iid'),
   mnistRounds('2nn-non-iid'),
   mnistRounds('cnn-iid'),
