@@ -11,6 +11,8 @@ import { type Past, Timeline } from './timeline.ts';
 const sessionGapMs = 30 * 60_000;
 /** Nobody does the same to the same product twice in so short a time. */
 const copyMs = 1000;
+/** Looked back upon for copies: a log that knows only days, or none, must not cost more and more. */
+const mostInCopyTime = 100;
 
 /** As far as it has gone: the visit that an instant falls into is known up to that instant. */
 export type Session = {
@@ -80,7 +82,7 @@ export class ActivityHistory implements Past<Seen> {
 
 /** Judged by what was kept, in the order of time: of copies a chain of half seconds long, one a second counts. */
 function isAgain({ kept }: Seen, { key, at }: Activity): boolean {
-  return newest(kept, (one) => at - one.at < copyMs).some((one) => one.key === key);
+  return newest(kept, (one) => at - one.at < copyMs, mostInCopyTime).some((one) => one.key === key);
 }
 
 function withActivity(seen: Seen, activity: Activity, isCopy: (order: Activity) => boolean): Seen {

@@ -3,7 +3,6 @@
 import type { Instant } from '../ports.ts';
 import type { ChoraleEvent, EventProperties } from './events.ts';
 import { idOf, magnitude, readPurchase } from './purchases.ts';
-import { compareText } from './timeline.ts';
 
 /** In the order in which events of one instant are taken to have happened. */
 const kinds = ['page', 'other', 'view', 'addition', 'removal', 'checkout', 'order'] as const;
@@ -44,7 +43,18 @@ export function readActivity(event: ChoraleEvent): Activity | undefined {
 
 /** A total order: by time, then as people go about buying, then by what the features read. */
 export function compareActivities(a: Activity, b: Activity): number {
-  return a.at - b.at || kinds.indexOf(a.kind) - kinds.indexOf(b.kind) || compareText(textOf(a), textOf(b));
+  const order = a.at - b.at || kinds.indexOf(a.kind) - kinds.indexOf(b.kind);
+  if (order !== 0) return order;
+  const differing = told.find((field) => a[field] !== b[field]);
+  return differing === undefined ? 0 : compareKnown(a[differing], b[differing]);
+}
+
+const told = ['key', 'product', 'category', 'price', 'quantity', 'device', 'tzOffsetMinutes'] as const;
+
+/** What is not said comes first. */
+function compareKnown(a: string | number | undefined, b: string | number | undefined): number {
+  if (a === undefined || b === undefined) return a === undefined ? -1 : 1;
+  return a < b ? -1 : 1;
 }
 
 const backOffice: ReadonlySet<string> = new Set(['Order Refunded', 'Order Cancelled', 'Order Updated']);
@@ -69,8 +79,4 @@ const devices: ReadonlyMap<string, DeviceType> = new Map([
 
 function amountOf(value: EventProperties[string] | undefined): number | undefined {
   return typeof value === 'number' ? magnitude(value) : undefined;
-}
-
-function textOf({ key, product, category, price, quantity, device, tzOffsetMinutes }: Activity): string {
-  return JSON.stringify([key, product, category, price, quantity, device, tzOffsetMinutes]);
 }

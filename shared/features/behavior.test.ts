@@ -101,6 +101,18 @@ describe('behavior/1', () => {
     expect(other.productViews7).toBeCloseTo(2, 4);
   });
 
+  it('finds the copies of an instant however many events share it, and of a second among the last hundred', () => {
+    const burst = Array.from({ length: 300 }, (_, i) => view(at(1), `p${i}`));
+    const viewsOf = (...more: ChoraleEvent[]) => readable([...burst, ...burst, ...more], at(2)).productViews7;
+    expect(viewsOf()).toBeCloseTo(300, 2);
+    const [last] = burst
+      .map(({ properties }) => String(properties.product_id))
+      .sort()
+      .slice(-1);
+    expect(viewsOf(view(at(1) + 500, last))).toBeCloseTo(300, 2);
+    expect(viewsOf(view(at(1) + 500, 'p0'))).toBeCloseTo(301, 2);
+  });
+
   it('does not empty a cart for a late copy of an order', () => {
     const events = [order(at(1), { order_id: 'o' }), add(at(2)), order(at(2, 1), { order_id: 'o' })];
     expect(readable(events, at(3)).cartAge).toBeCloseTo(1, 4);

@@ -93,7 +93,7 @@ function sessionValues(
 }
 
 function viewValues({ activity }: BehaviorPast, cut: Instant, seen: Seen) {
-  const during = (of: (seen: Seen) => number, length: number) => of(seen) - of(activity.before(cut - length * dayMs));
+  const during = counterOf(activity, cut);
   const pages = ({ pageViews }: Seen) => pageViews;
   const products = ({ productViews }: Seen) => productViews;
   const viewed = new Map<string, number>();
@@ -120,7 +120,7 @@ function viewValues({ activity }: BehaviorPast, cut: Instant, seen: Seen) {
 }
 
 function cartValues({ purchases, activity }: BehaviorPast, cut: Instant, seen: Seen) {
-  const during = (of: (seen: Seen) => number, length: number) => of(seen) - of(activity.before(cut - length * dayMs));
+  const during = counterOf(activity, cut);
   const additions = ({ cartAdditions }: Seen) => cartAdditions;
   const orders180 = purchases.before(cut).orders - purchases.before(cut - 180 * dayMs).orders;
   const { openedAt } = seen.cart;
@@ -152,6 +152,12 @@ function calendarValues(cut: Instant, { seen, bought }: { readonly seen: Seen; r
     cutWeekdaySin: sin,
     cutWeekdayCos: cos,
   };
+}
+
+/** How much a running count grew in the days before the cut. */
+function counterOf(activity: Past<Seen>, cut: Instant) {
+  const now = activity.before(cut);
+  return (count: (seen: Seen) => number, length: number) => count(now) - count(activity.before(cut - length * dayMs));
 }
 
 function minutesOf({ startedAt, lastAt }: Session): number {

@@ -2,9 +2,14 @@
 
 export type Chain<Item> = { readonly item: Item; readonly older: Chain<Item> | undefined };
 
-/** From the newest back, for as long as `goesOn` holds. */
-export function newest<Item>(chain: Chain<Item> | undefined, goesOn: (item: Item) => boolean): Item[] {
+/** From the newest back, for as long as `goesOn` holds; at most so many. */
+export function newest<Item>(
+  chain: Chain<Item> | undefined,
+  goesOn: (item: Item) => boolean,
+  most = Number.POSITIVE_INFINITY,
+): Item[] {
   const items: Item[] = [];
-  for (let link = chain; link !== undefined && goesOn(link.item); link = link.older) items.push(link.item);
+  for (let link = chain; link !== undefined && items.length < most && goesOn(link.item); link = link.older)
+    items.push(link.item);
   return items;
 }

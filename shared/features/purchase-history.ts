@@ -4,7 +4,7 @@ import type { Instant } from '../ports.ts';
 import { dayMs, localTime, turn } from './calendar.ts';
 import type { ChoraleEvent } from './events.ts';
 import { type Purchase, readPurchase } from './purchases.ts';
-import { compareText, type Past, Timeline } from './timeline.ts';
+import { type Past, Timeline } from './timeline.ts';
 
 /** Everything known about purchases up to some instant. */
 export type Totals = {
@@ -131,4 +131,9 @@ function compare(a: Purchase, b: Purchase): number {
     a.products - b.products ||
     a.tzOffsetMinutes - b.tzOffsetMinutes
   );
+}
+
+function compareText(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }

@@ -28,8 +28,12 @@ export class Timeline<Entry extends { readonly at: Instant }, State> implements 
   }
 
   insert(entry: Entry): void {
-    let index = this.#entries.length;
-    while (index > 0 && this.#rules.compare(this.#entries[index - 1]!, entry) > 0) index--;
+    const last = this.#entries.at(-1);
+    if (last === undefined || this.#rules.compare(last, entry) <= 0) {
+      this.#entries.push(entry);
+      return;
+    }
+    const index = this.#countWhere((one) => this.#rules.compare(one, entry) <= 0);
     this.#entries.splice(index, 0, entry);
     this.#forgetStatesFrom(index);
   }
@@ -43,7 +47,7 @@ export class Timeline<Entry extends { readonly at: Instant }, State> implements 
 
   /** The state over everything strictly before `cut`. */
   before(cut: Instant): State {
-    const count = this.#countBefore(cut);
+    const count = this.#countWhere(({ at }) => at < cut);
     while (this.#states.length < count) {
       const state = this.#states.at(-1) ?? this.#rules.start;
       this.#states.push(this.#rules.step(state, this.#entries[this.#states.length]!));
@@ -55,11 +59,12 @@ export class Timeline<Entry extends { readonly at: Instant }, State> implements 
     this.#states.length = Math.min(this.#states.length, index);
   }
 
-  #countBefore(cut: Instant): number {
+  /** How many entries `holds` is true of: of the first ones, and of none after them. */
+  #countWhere(holds: (entry: Entry) => boolean): number {
     let [low, high] = [0, this.#entries.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.#entries[middle]!.at < cut) low = middle + 1;
+      if (holds(this.#entries[middle]!)) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -69,9 +74,4 @@ export class Timeline<Entry extends { readonly at: Instant }, State> implements 
 /** The same past to somebody who learned nothing from `knownUntil` on. */
 export function pastUntil<State>(past: Past<State>, knownUntil: Instant): Past<State> {
   return { before: (cut) => past.before(Math.min(cut, knownUntil)) };
-}
-
-export function compareText(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
 }
