@@ -1,7 +1,7 @@
 /** All randomness of a round from one 32-byte draw: whoever knows the seed can recompute the contribution bit for bit. */
 
 import { type Bytes, bytes, concat, type Random, tag, u32 } from '@chorale/shared';
-import { type CounterMode, hkdf, hkdfMany, keystreamOf, portableCounterMode } from '@chorale/shared/crypto';
+import { type CounterMode, hkdfMany, keystreamOf, portableCounterMode } from '@chorale/shared/crypto';
 
 export const roundSeedBytes = 32;
 
@@ -20,36 +20,41 @@ const [trainingLabel, encodingLabel, aggregationLabel] = (['training', 'encoding
 const drawLabel = tag('chorale/draw/v1');
 const noSalt = bytes(0);
 
+/** The primitives that all randomness of a round is derived by: AES-128-CTR and HKDF-SHA-256. */
+export type Derivation = {
+  readonly encryptCounterMode: (mode: CounterMode) => Bytes;
+  readonly hkdfMany: typeof hkdfMany;
+};
+
+const portable: Derivation = { encryptCounterMode: portableCounterMode, hkdfMany };
+
 /**
  * @param seed 32 secret bytes, drawn anew for every round
- * @param encrypt a platform's own AES-128-CTR, which gives the same bytes sooner
+ * @param by a platform's own primitives, which give the same bytes sooner
  */
-export function roundRandomness(
-  seed: Bytes,
-  encrypt: (mode: CounterMode) => Bytes = portableCounterMode,
-): RoundRandomness {
+export function roundRandomness(seed: Bytes, by: Derivation = portable): RoundRandomness {
   let keys: readonly Bytes[] | undefined;
   const keysOnce = () => {
     // Many rounds draw nothing at all.
-    keys ??= hkdfMany(seed, noSalt, [trainingLabel, encodingLabel], 32);
+    keys ??= by.hkdfMany(seed, noSalt, [trainingLabel, encodingLabel], 32);
     return keys;
   };
   return {
-    training: () => drawing(() => keysOnce()[0]!, encrypt),
-    encoding: () => drawing(() => keysOnce()[1]!, encrypt),
+    training: () => drawing(() => keysOnce()[0]!, by),
+    encoding: () => drawing(() => keysOnce()[1]!, by),
     get aggregation() {
-      return hkdf(seed, noSalt, aggregationLabel, 32);
+      return by.hkdfMany(seed, noSalt, [aggregationLabel], 32)[0]!;
     },
   };
 }
 
 /** Every draw has a keystream of its own, named by how many draws came before it. */
-function drawing(keyOnce: () => Bytes, encrypt: (mode: CounterMode) => Bytes): Random {
+function drawing(keyOnce: () => Bytes, { encryptCounterMode, hkdfMany }: Derivation): Random {
   let draws = 0;
   return {
     bytes(length) {
-      const seed = hkdf(keyOnce(), noSalt, concat(drawLabel, u32(draws++)), 28);
-      return encrypt(keystreamOf(seed, zerosOf(length)));
+      const [seed] = hkdfMany(keyOnce(), noSalt, [concat(drawLabel, u32(draws++))], 28);
+      return encryptCounterMode(keystreamOf(seed!, zerosOf(length)));
     },
   };
 }

@@ -3,7 +3,7 @@
  * in registers, which is several times faster than one after the other. Sums are float64; what is kept is float32.
  */
 
-import { squaredLength } from '@chorale/shared/encoding';
+import { squaredLength } from '@chorale/shared';
 import { sigmoid } from '@chorale/shared/models';
 import type { DenseKernel, LabelledBatch, RowCopy, Step } from './dense-kernel.ts';
 import type { Activation, LayerPlace } from './dense-places.ts';

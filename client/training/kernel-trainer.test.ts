@@ -1,5 +1,4 @@
-import { ChoraleError } from '@chorale/shared';
-import { squaredLength } from '@chorale/shared/encoding';
+import { ChoraleError, squaredLength } from '@chorale/shared';
 import {
   initialParameters,
   parameterCount,

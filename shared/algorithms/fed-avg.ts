@@ -4,13 +4,14 @@
  */
 
 import * as z from 'zod/mini';
-import { clipFactorAt, squaredLength } from '../encoding/clip.ts';
+import { clipFactorAt } from '../encoding/clip.ts';
 import type { Aggregate } from '../encoding/layout.ts';
 import { invariant } from '../errors.ts';
 import { initialParameters, parameterCount } from '../models/parameters.ts';
 import { trainableSpec } from '../models/spec.ts';
 import { standardization } from '../models/standardize.ts';
 import type { Batchable, Update } from '../models/trainer.ts';
+import { squaredLength } from '../vectors.ts';
 import {
   adaptiveClip,
   bitOf,

@@ -1,6 +1,7 @@
 /** First stage: flatten, clip and scale, from named vectors to real numbers counted in grid steps; and back for sums. */
 
 import { invariant } from '../errors.ts';
+import { squaredLength } from '../vectors.ts';
 import { type Encoding, segmentSteps } from './grid.ts';
 import type { Segment, Vectors } from './layout.ts';
 import type { Stage } from './stage.ts';
@@ -32,9 +33,10 @@ export function stepScale(
   values: Float32Array | undefined,
   segment: Segment<string>,
   encoding: Pick<Encoding<string>, 'inverseGrid'>,
+  squares: (values: Float32Array) => number = squaredLength,
 ): number {
   invariant(values?.length === segment.length, `segment ${segment.name} has not the length of its layout`);
-  return stepsPerUnit(segment, encoding) * clipFactor(values, segment.clipNorm);
+  return stepsPerUnit(segment, encoding) * clipFactorAt(squares(values), segment.clipNorm);
 }
 
 /** Grid steps that stand for 1 in a segment's own unit, as long as nothing is clipped. */
@@ -58,31 +60,12 @@ export function unscale<Name extends string>(
   return Object.fromEntries(entries) as Record<Name, Float64Array>;
 }
 
-/** What brings the values within the clip norm: 1 if they are, 0 if any is not finite (leaving would tell that). */
-export function clipFactor(values: Float32Array, clipNorm: number): number {
-  return clipFactorAt(squaredLength(values), clipNorm);
-}
-
-/** The same for values whose sum of squares is known. */
+/**
+ * What brings values of this sum of squares within the clip norm: 1 if they are, 0 if any is not finite (leaving would tell
+ * that).
+ */
 export function clipFactorAt(squaredLength: number, clipNorm: number): number {
   const norm = Math.sqrt(squaredLength);
   if (!Number.isFinite(norm)) return 0;
   return norm > clipNorm ? clipNorm / norm : 1;
-}
-
-/** In float64. Four sums side by side, of every fourth value, take a third of the time of one. */
-export function squaredLength(values: Float32Array): number {
-  const blocksEnd = values.length & ~3;
-  let first = 0;
-  let second = 0;
-  let third = 0;
-  let fourth = 0;
-  for (let i = 0; i < blocksEnd; i += 4) {
-    first += values[i]! * values[i]!;
-    second += values[i + 1]! * values[i + 1]!;
-    third += values[i + 2]! * values[i + 2]!;
-    fourth += values[i + 3]! * values[i + 3]!;
-  }
-  for (let i = blocksEnd; i < values.length; i++) first += values[i]! * values[i]!;
-  return first + second + third + fourth;
 }

@@ -78,9 +78,11 @@ export class EncodedSum {
     let from = 0;
     return encoding.layout.map((segment) => {
       const { length } = segment;
-      const scale = stepScale(vectors[segment.name], segment, encoding);
-      if (scale > 0) this.#room.values.set(vectors[segment.name]!, from);
-      else this.#room.values.fill(0, from, from + length);
+      const scale = stepScale(vectors[segment.name], segment, encoding, (values) => {
+        this.#room.values.set(values, from);
+        return this.#kernel.squares(from, length);
+      });
+      if (!(scale > 0)) this.#room.values.fill(0, from, from + length);
       from += length;
       return { from: from - length, length, scale };
     });

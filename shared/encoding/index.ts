@@ -1,7 +1,6 @@
 /** Door `@chorale/shared/encoding`: the path from named vectors to words that can be masked, and back for sums. */
 
 export type { NoiseMultiplier } from '../privacy/charge.ts';
-export { squaredLength } from './clip.ts';
 export { uniformWords } from './draws.ts';
 export { type AddOptions, EncodedSum } from './encoded-sum.ts';
 export type { EncodedVector } from './encoded-vector.ts';

@@ -1,7 +1,7 @@
 /** Stochastic rounding straight into a sum mod 2^32: for whoever plays many devices, and keeps none of their vectors. */
 
 import type { Bytes } from '../bytes.ts';
-import { bytesToWords } from '../vectors.ts';
+import { bytesToWords, squaredLength } from '../vectors.ts';
 import { roundingWasm } from './rounding.wasm.ts';
 
 /** Works on a memory of its own: one vector, its draws, its integers and the sum. */
@@ -9,6 +9,8 @@ export interface RoundingKernel {
   readonly name: string;
   /** Room for vectors of so many numbers. The sum in it is zero; an earlier room is no longer good. */
   reserve(length: number): RoundingRoom;
+  /** The sum of squares of so many values, unscaled: of every fourth from the first, the second, the third and the fourth. */
+  squares(from: number, length: number): number;
   /** Whether every scaled number of the run is whole. */
   isWhole(run: Run): boolean;
   /**
@@ -42,6 +44,7 @@ const pageBytes = 65_536;
 
 type Exports = {
   readonly memory: WebAssembly.Memory;
+  readonly squares: (values: number, count: number) => number;
   readonly isWhole: (values: number, count: number, scale: number) => number;
   readonly round: (values: number, draws: number, integers: number, count: number, scale: number) => number;
   readonly add: (sum: number, integers: number, count: number) => void;
@@ -64,6 +67,7 @@ export function wasmRoundingKernel(): RoundingKernel | undefined {
       const sum = new Uint32Array(buffer, 3 * size, length).fill(0);
       return { values: new Float32Array(buffer, 0, length), draws: new Uint8Array(buffer, size, size), sum };
     },
+    squares: (from, length) => wasm.squares(4 * from, length),
     isWhole: ({ from, length, scale }) => wasm.isWhole(4 * from, length, scale) === 1,
     round({ from, length, scale }) {
       const at = 4 * from;
@@ -92,6 +96,7 @@ export function plainRoundingKernel(): RoundingKernel {
       integers = new Int32Array(length);
       return room;
     },
+    squares: (from, length) => squaredLength(room.values.subarray(from, from + length)),
     isWhole({ from, length, scale }) {
       for (let i = from; i < from + length; i++) if (!Number.isInteger(room.values[i]! * scale)) return false;
       return true;

@@ -21,6 +21,12 @@ describe('a seed', () => {
 });
 
 describe('a fork', () => {
+  it('begins with the bytes that are asked for alone', () => {
+    const random = seededRandom('forks');
+    for (const length of [0, 1, 32, 64, 100, 5000])
+      expect(random.forkBytes('a', length)).toEqual(random.fork('a').bytes(length));
+  });
+
   it('depends on its label and not on what was drawn before', () => {
     const random = seededRandom('forks');
     const early = hex(random.fork('a').bytes(32));

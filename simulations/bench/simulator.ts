@@ -23,7 +23,7 @@ const tasks: readonly Task[] = [
 ];
 
 const population = 400;
-const cohort = 200;
+const cohort = 400;
 const client = { epochs: 1, batchSize: 10, learningRate: 0.1 };
 /** Shorter than an epoch leads: every device is clipped. */
 const clipNorm = 0.05;
@@ -32,7 +32,7 @@ const clipNorm = 0.05;
 const crews = [0, 2];
 
 export const simulatorGroup: BenchGroup = async function* ({ isQuick, note }) {
-  const rounds = isQuick ? 2 : 10;
+  const rounds = isQuick ? 1 : 5;
   for (const task of tasks) {
     note(`simulator: ${task.name}, ${rounds * cohort} updates at a time …`);
     const devices = peopleOf(task);

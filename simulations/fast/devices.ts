@@ -4,12 +4,13 @@ import type { ConsentedExamples } from '@chorale/client';
 import {
   type Contribution,
   contributionFor,
+  type Derivation,
   encodeContribution,
   type Question,
   type RoundRandomness,
   roundRandomness,
 } from '@chorale/client/session';
-import { nodePrimitives } from '@chorale/shared/adapters/node';
+import { nodeHkdfMany, nodePrimitives } from '@chorale/shared/adapters/node';
 import type { EncodedSum, Encoding, Rounding } from '@chorale/shared/encoding';
 import type { Trainer } from '@chorale/shared/models';
 import type { Replay } from './replay.ts';
@@ -94,9 +95,10 @@ function encoderOf<Example>(device: number, asking: Asking, among: Population<Ex
 }
 
 function randomnessOf<Example>(device: number, { round }: Asking, { roundSeed }: Population<Example>): RoundRandomness {
-  return roundRandomness(roundSeed(round, device), nodePrimitives.encryptCounterMode);
+  return roundRandomness(roundSeed(round, device), derivation);
 }
 
+const derivation: Derivation = { encryptCounterMode: nodePrimitives.encryptCounterMode, hkdfMany: nodeHkdfMany };
 const neverAborted = new AbortController().signal;
 
 function contributionOf<Example>(

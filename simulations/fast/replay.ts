@@ -27,5 +27,5 @@ export function drawnCohorts(
 
 export function drawnSeeds(seed: Seed): Replay['roundSeed'] {
   const random = seededRandom(seed);
-  return (round, device) => random.fork(`round ${round}, device ${device}`).bytes(32);
+  return (round, device) => random.forkBytes(`round ${round}, device ${device}`, 32);
 }

@@ -1,5 +1,23 @@
 /** Stochastic rounding of scaled numbers, and the sum of what it gives, four numbers at a time; addresses are in bytes. */
 
+/** The sum of squares in float64: four sums side by side, what is left over in the first, and the sum of those in their order. */
+export function squares(values: usize, count: i32): f64 {
+  let low = f64x2.splat(0);
+  let high = low;
+  const end = values + bytes(count);
+  const blocksEnd = values + bytes(count & ~3);
+  for (; values < blocksEnd; values += 16) {
+    const four = v128.load(values);
+    const first = f64x2.promote_low_f32x4(four);
+    const second = f64x2.promote_low_f32x4(upper(four));
+    low = f64x2.add(low, f64x2.mul(first, first));
+    high = f64x2.add(high, f64x2.mul(second, second));
+  }
+  let sum = f64x2.extract_lane(low, 0);
+  for (; values < end; values += 4) sum += <f64>load<f32>(values) * <f64>load<f32>(values);
+  return sum + f64x2.extract_lane(low, 1) + f64x2.extract_lane(high, 0) + f64x2.extract_lane(high, 1);
+}
+
 /** Whether all products with the scale are whole. */
 export function isWhole(values: usize, count: i32, scale: f64): i32 {
   for (const end = values + bytes(count); values < end; values += 4) {
