@@ -80,6 +80,21 @@ it('a purchase log becomes records, a page that stands alone, and images', async
   expect(resumed).toMatchObject({ code: 0, result });
 });
 
+it('a log of all events, such as an invented one, is learned from with the features of behavior/1', async () => {
+  const file = join(folder, 'events.csv');
+  expect(await lab('invent', file, '--visits', '--customers', '150')).toMatchObject({ code: 0 });
+  const columns = ['--customer', 'id', '--time', 'date', '--event', 'event'];
+  const out = ['--out', join(folder, 'events'), '--json'];
+  const { code, result, notice } = await lab('simulate', '--data', file, ...columns, ...small, ...out);
+  expect(code, notice).toBe(0);
+  expect(notice).toContain('69 features');
+  const aucs = result
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { method: string; auc: number });
+  expect(aucs.find(({ method }) => method === 'central-logistic')!.auc).toBeGreaterThan(0.65);
+});
+
 it('a promise is compared where it is asked for, and refused where too few would keep it', async () => {
   const { code, notice } = await lab(...log(), ...small, '--epsilon', '1', '--out', join(folder, 'private'));
   expect(code).toBe(2);
@@ -89,6 +104,8 @@ it('a promise is compared where it is asked for, and refused where too few would
 it.each([
   [['simulate', '--data', 'nowhere.csv'], '--customer, --time, --value'],
   [['simulate', '--data', 'nowhere.csv', '--label', 'y', '--time', 't'], '--label is about a plain table'],
+  [['simulate', '--data', 'nowhere.csv', '--event', 'e', '--time', 't'], 'an event log takes --customer too'],
+  [['simulate', '--data', 'my.csv', '--customer', 'a', '--time', 'b', '--event', 'c', '--value', 'd'], 'purchase log'],
   [['simulate', '--data', 'my.csv', '--customer', 'a', '--time', 'b', '--value', 'c', '--cohort', '5'], '--cohort'],
   [['simulate', '--data', 'my.csv', '--label', 'y', '--epsilon', '-1'], 'number such as'],
   [['simulate', '--data', 'my.csv', '--label', 'y', '--horizon', '9'], '7, 30'],

@@ -3,12 +3,13 @@
 import { ChoraleError, hex, utf8 } from '@chorale/shared';
 import { systemClock } from '@chorale/shared/adapters/node';
 import { sha256 } from '@chorale/shared/crypto';
-import { type FeatureSchema, transactions1 } from '@chorale/shared/features';
+import { behavior1, type FeatureSchema, transactions1 } from '@chorale/shared/features';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { openRecords } from '../adapters/records-file.ts';
 import { tableName, writeReport } from '../adapters/report-files.ts';
 import { readTable, type Table } from '../adapters/table-file.ts';
 import { type DateFormat, dateFormats } from '../own-data/dates.ts';
+import { eventLogOf } from '../own-data/event-log.ts';
 import { peopleOfTable } from '../own-data/labelled-table.ts';
 import { peopleOfLog } from '../own-data/log-task.ts';
 import { purchaseLogOf } from '../own-data/transaction-log.ts';
@@ -29,6 +30,7 @@ type Options = {
   readonly customer?: string;
   readonly time?: string;
   readonly value?: string;
+  readonly event?: string;
   readonly order?: string;
   readonly dateFormat: DateFormat;
   readonly horizon: '7' | '30';
@@ -55,6 +57,7 @@ export function addDataSimulation(simulate: Command, output: LabOutput): void {
     .option('--customer <column>', 'whose line it is')
     .option('--time <column>', 'when it was bought')
     .option('--value <column>', 'what it cost; negative for a refund')
+    .option('--event <column>', 'what happened, of a log of all events; every other column is a property of its name')
     .option('--order <column>', 'lines with the same value are one order; those of the same time unless said')
     .addOption(new Option('--date-format <format>', 'how dates are written').choices(dateFormats).default('iso'))
     .addOption(new Option('--horizon <days>', 'who will buy within so many days').choices(['7', '30']).default('7'))
@@ -76,6 +79,7 @@ export function addDataSimulation(simulate: Command, output: LabOutput): void {
     .addHelpText(
       'after',
       '\nExamples: lab simulate --data my.csv --customer id --time date --value amount' +
+        '\n          lab simulate --data events.csv --customer id --time date --event event' +
         '\n          lab simulate --data rows.csv --label clicked --epsilon none',
     )
     .action((options: Options) => simulateData(options, simulate, output));
@@ -107,26 +111,36 @@ async function simulateData(options: Options, simulate: Command, output: LabOutp
   output.notice(`\n${written[0]} shows it all; ${written.length - 1} images and ${all.length} records lie beside it.`);
 }
 
-function checkOptions({ label, customer, time, value, seeds, rounds, cohort }: Options): void {
-  const missing = Object.entries({ customer, time, value }).filter(([, column]) => column === undefined);
+function checkOptions({ label, customer, time, value, event, order, seeds, rounds, cohort }: Options): void {
+  const needed = event === undefined ? { customer, time, value } : { customer, time };
+  const missing = Object.entries(needed).filter(([, column]) => column === undefined);
   if (label === undefined && missing.length > 0) {
     const flags = missing.map(([flag]) => `--${flag}`).join(', ');
-    throw new ChoraleError('invalid-input', `a purchase log takes ${flags} too; a plain table takes --label`);
+    const log = event === undefined ? 'a purchase log' : 'an event log';
+    throw new ChoraleError('invalid-input', `${log} takes ${flags} too; a plain table takes --label`);
   }
-  if (label !== undefined && (time !== undefined || value !== undefined))
-    throw new ChoraleError('invalid-input', '--label is about a plain table, --time and --value about a purchase log');
+  if (label !== undefined && (time !== undefined || value !== undefined || event !== undefined))
+    throw new ChoraleError('invalid-input', '--label is about a plain table; --time, --value and --event about a log');
+  if (event !== undefined && (value !== undefined || order !== undefined))
+    throw new ChoraleError(
+      'invalid-input',
+      '--value and --order are about a purchase log; events have columns of their own',
+    );
   if (Math.min(seeds, rounds) < 1) throw new ChoraleError('invalid-input', 'it takes a seed and a round');
   if (cohort < 10 || cohort > 1000) throw new ChoraleError('invalid-input', '--cohort: between 10 and 1000 devices');
 }
 
 function peopleOf(table: Table, options: Options, name: string): { people: People; schema: FeatureSchema } {
-  const { label, customer, time, value, order, ignore, devices, dateFormat, horizon } = options;
+  const { label, customer, time, value, event, order, ignore, devices, dateFormat } = options;
   if (label !== undefined) return peopleOfTable(table, { label, customer, ignore, devices }, name);
-  const columns = { customer: customer!, time: time!, value: value!, order };
-  return {
-    people: peopleOfLog(purchaseLogOf(table, columns, dateFormat, name), horizon === '7' ? 7 : 30),
-    schema: transactions1,
-  };
+  const horizon = options.horizon === '7' ? 7 : 30;
+  const lines = { customer: customer!, time: time! };
+  if (event !== undefined) {
+    const log = eventLogOf(table, { ...lines, event }, dateFormat, name);
+    return { people: peopleOfLog(log, horizon), schema: behavior1 };
+  }
+  const log = purchaseLogOf(table, { ...lines, value: value!, order }, dateFormat, name);
+  return { people: peopleOfLog(log, horizon), schema: transactions1 };
 }
 
 function methodsFor(ground: Ground, { epsilon }: Options, output: LabOutput): Method[] {

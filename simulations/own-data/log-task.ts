@@ -1,11 +1,11 @@
 /** Weekly cuts over somebody's own log: training labels end before the first test cut begins. */
 
 import { ChoraleError, type Instant } from '@chorale/shared';
-import { dayMs, type ExampleQuery, type LabelName, transactions1 } from '@chorale/shared/features';
+import { dayMs, type ExampleQuery, type LabelName } from '@chorale/shared/features';
 import { rowsOf } from '../baselines/index.ts';
-import { snapshotsOf } from '../datasets/tasks.ts';
+import { schemaOf, snapshotsOf } from '../datasets/tasks.ts';
 import type { People } from '../scenarios/purchase-people.ts';
-import type { PurchaseLog } from './transaction-log.ts';
+import type { CustomerLog } from './log-lines.ts';
 
 const weekMs = 7 * dayMs;
 const testCuts = 4;
@@ -16,13 +16,13 @@ const leastTrainCuts = 4;
 const leastPositives = 10;
 
 /** @throws ChoraleError `invalid-input` where the log is too short or too small to learn from, saying by how much */
-export function peopleOfLog(log: PurchaseLog, horizonDays: 7 | 30): People {
+export function peopleOfLog(log: CustomerLog, horizonDays: 7 | 30): People {
   if (log.customers.length < leastCustomers)
     throw new ChoraleError('invalid-input', `${log.customers.length} customers; at least ${leastCustomers} are needed`);
   const { train, test } = queries(log, horizonDays);
   const dataset = { name: 'synthetic', origin: '', customers: log.customers, seenUntil: log.last + 1 } as const;
   const snapshots = snapshotsOf(dataset, train);
-  const width = transactions1.features.length;
+  const width = schemaOf(train).features.length;
   const people = {
     devices: snapshots.filter((rows) => rows.length > 0),
     train: rowsOf(snapshots, width),
@@ -32,7 +32,10 @@ export function peopleOfLog(log: PurchaseLog, horizonDays: 7 | 30): People {
   return people;
 }
 
-function queries({ first, last }: PurchaseLog, horizonDays: 7 | 30): { train: ExampleQuery; test: ExampleQuery } {
+function queries(
+  { first, last, source }: CustomerLog,
+  horizonDays: 7 | 30,
+): { train: ExampleQuery; test: ExampleQuery } {
   const horizonMs = horizonDays * dayMs;
   const lastTest = midnightBefore(last + 1 - horizonMs);
   const firstTest = lastTest - (testCuts - 1) * weekMs;
@@ -47,7 +50,7 @@ function queries({ first, last }: PurchaseLog, horizonDays: 7 | 30): { train: Ex
     );
   }
   const label: LabelName = horizonDays === 7 ? 'purchase-7d' : 'purchase-30d';
-  const query = { source: transactions1.id, label, maxRows: 52 };
+  const query = { source, label, maxRows: 52 };
   return {
     train: { ...query, cuts: { first: lastTrain - (trainCuts - 1) * weekMs, last: lastTrain, everyMs: weekMs } },
     test: { ...query, cuts: { first: firstTest, last: lastTest, everyMs: weekMs } },

@@ -2,6 +2,7 @@ import { seededRandom } from '@chorale/shared/testing';
 import { describe, expect, it } from 'vitest';
 import { parseTable } from '../adapters/table-file.ts';
 import { formatsThatRead, instantOf } from './dates.ts';
+import { eventLogOf } from './event-log.ts';
 import { peopleOfTable } from './labelled-table.ts';
 import { peopleOfLog } from './log-task.ts';
 import { purchaseLogOf } from './transaction-log.ts';
@@ -109,6 +110,49 @@ describe('a purchase log', () => {
     const [last] = people.devices[0]!.slice(-1) as unknown as [{ cut: number }];
     const end = Date.parse('2024-01-01') + 200 * 86_400_000;
     expect(last.cut).toBeLessThan(end - 4 * 7 * 86_400_000);
+  });
+});
+
+describe('an event log', () => {
+  const heading = 'id,date,event,product_id,price,order_id,revenue';
+  const eventsOf = (lines: string) =>
+    eventLogOf(parseTable(`${heading}\n${lines}`, 'my.csv'), { ...columns, event: 'event' }, 'iso', 'my.csv');
+
+  it('is events by customer in the order of time; every other column is a property where it says something', () => {
+    const { customers, source } = eventsOf(
+      'a,2024-01-03,Order Completed,,,o1,30\nb,2024-01-02,page,,,,\na,2024-01-02,Product Viewed,p1,29.5,,\n',
+    );
+    expect(customers.map(({ id, events }) => [id, events.map(({ name, properties }) => [name, properties])])).toEqual([
+      [
+        'a',
+        [
+          ['Product Viewed', { product_id: 'p1', price: 29.5 }],
+          ['Order Completed', { order_id: 'o1', revenue: 30 }],
+        ],
+      ],
+      ['b', [['page', {}]]],
+    ]);
+    expect(source).toBe('behavior/1');
+  });
+
+  it('may speak Google’s language', () => {
+    const text =
+      'id,date,event,item_id,transaction_id,value\na,2024-01-02,add_to_cart,p1,,\na,2024-01-02,purchase,,o1,30\n';
+    const [one] = eventLogOf(parseTable(text, 'my.csv'), { ...columns, event: 'event' }, 'iso', 'my.csv').customers;
+    expect(one!.events.map(({ name, properties }) => [name, properties])).toEqual([
+      ['Product Added', { product_id: 'p1' }],
+      ['Order Completed', { order_id: 'o1', revenue: 30 }],
+    ]);
+  });
+
+  it.each([
+    ['a,2024-01-02,,,,,\n', 'my.csv, line 2: this event is out of bounds in: name'],
+    ['a,2024-01-02,page,,dear,,\n', 'line 2: "dear" is no amount'],
+    [',2024-01-02,page,,,,\n', 'line 2: no customer in "id"'],
+    ['a,2024-01-02,page,,,,\na,today,page,,,,\n', 'line 3: "today" is no date'],
+    ['a,2024-01-02,page,,,,\n', 'nobody ever buys; orders are called "Order Completed" or "purchase" in "event"'],
+  ])('with a fault is refused, and the fault is named: %j', (lines, message) => {
+    expect(() => eventsOf(lines)).toThrow(message);
   });
 });
 

@@ -1,11 +1,12 @@
 /** Somebody's own purchase log, one line per order or per piece of one, as people with devices of their own. */
 
-import { ChoraleError, type Instant } from '@chorale/shared';
-import type { ChoraleEvent } from '@chorale/shared/features';
-import type { Table, TableRow } from '../adapters/table-file.ts';
-import { type Customer, CustomersBuilder } from '../datasets/dataset.ts';
+import type { Instant } from '@chorale/shared';
+import { type ChoraleEvent, transactions1 } from '@chorale/shared/features';
+import type { Table } from '../adapters/table-file.ts';
+import { CustomersBuilder } from '../datasets/dataset.ts';
 import { placeOf } from './columns.ts';
-import { type DateFormat, formatsThatRead, instantOf } from './dates.ts';
+import type { DateFormat } from './dates.ts';
+import { amountOf, type CustomerLog, customerOf, refusalOf, spanOf, timeOf } from './log-lines.ts';
 
 export type LogColumns = {
   readonly customer: string;
@@ -15,15 +16,13 @@ export type LogColumns = {
   readonly order?: string | undefined;
 };
 
-export type PurchaseLog = { readonly customers: readonly Customer[]; readonly first: Instant; readonly last: Instant };
-
 /**
  * Positive values are orders, negative ones refunds; lines of one order add up.
  *
  * @param name what errors call the file
  * @throws ChoraleError `invalid-input`, naming the line and what is wrong with it
  */
-export function purchaseLogOf(table: Table, columns: LogColumns, format: DateFormat, name: string): PurchaseLog {
+export function purchaseLogOf(table: Table, columns: LogColumns, format: DateFormat, name: string): CustomerLog {
   const places = {
     customer: placeOf(table, columns.customer, '--customer'),
     time: placeOf(table, columns.time, '--time'),
@@ -31,9 +30,8 @@ export function purchaseLogOf(table: Table, columns: LogColumns, format: DateFor
     order: columns.order === undefined ? undefined : placeOf(table, columns.order, '--order'),
   };
   const lines = table.rows.map((row) => {
-    const refuse = (why: string) => new ChoraleError('invalid-input', `${name}, line ${row.line}: ${why}`);
-    const customer = row.fields[places.customer]!.trim();
-    if (customer === '') throw refuse(`no customer in "${columns.customer}"; leave such lines out`);
+    const refuse = refusalOf(name, row);
+    const customer = customerOf(row, places.customer, columns.customer, refuse);
     const at = timeOf(row, places.time, format, refuse);
     const order = places.order === undefined ? String(at) : row.fields[places.order]!.trim();
     if (order === '') throw refuse(`no order in "${columns.order}"`);
@@ -41,32 +39,7 @@ export function purchaseLogOf(table: Table, columns: LogColumns, format: DateFor
   });
   const builder = new CustomersBuilder();
   for (const [key, { customer, at, value }] of ordersOf(lines)) builder.add(customer, eventOf(key, at, value));
-  const times = lines.map(({ at }) => at);
-  const [first, last] = times.reduce(
-    ([low, high], at) => [Math.min(low, at), Math.max(high, at)],
-    [times[0]!, times[0]!],
-  );
-  return { customers: builder.build(), first, last };
-}
-
-type Refuse = (why: string) => ChoraleError;
-
-function timeOf(row: TableRow, place: number, format: DateFormat, refuse: Refuse): Instant {
-  const text = row.fields[place]!;
-  const at = instantOf(text, format);
-  if (at !== undefined) return at;
-  const others = formatsThatRead(text);
-  if (others.length === 0) throw refuse(`"${text}" is no date; write them like 2024-05-31 or 2024-05-31T18:30:00Z`);
-  const advice = others.map((other) => `--date-format ${other}`).join(' or ');
-  throw refuse(`"${text}" is no date in the format ${format}: say ${advice}`);
-}
-
-function amountOf(row: TableRow, place: number, refuse: Refuse): number {
-  const text = row.fields[place]!.trim();
-  const value = Number(text);
-  if (text !== '' && Number.isFinite(value)) return value;
-  if (/^-?[\d.]*,\d{1,2}$/.test(text)) throw refuse(`"${text}" has a decimal comma: write 12.50, not 12,50`);
-  throw refuse(`"${text}" is no amount; write a plain number like 12.50, without a currency`);
+  return { customers: builder.build(), ...spanOf(lines.map(({ at }) => at)), source: transactions1.id };
 }
 
 type Line = { readonly customer: string; readonly at: Instant; readonly order: string; readonly value: number };
