@@ -131,12 +131,18 @@ async function crewFor<Config, State, Broadcast, Example, Name extends string>(
     return crewOfOne({ algorithm, devices, adversary, signal, ...drawn });
   }
   const { name: algorithmName } = algorithm;
-  if (typeof trainer !== 'string' || adversary !== undefined || !builtIn.has(algorithmName))
+  if (typeof trainer !== 'string' || adversary !== undefined || !isOfRegistry(algorithm))
     throw new ChoraleError(
       'invalid-input',
       'workers: they need a trainer by its name, an algorithm of the registry, and no adversary',
     );
   return crewOfWorkers({ workers, algorithmName, devices, trainer, seed, roundSeed, signal });
+}
+
+/** Threads find it there by its name: one of the same name would not be the one that is asked for. */
+function isOfRegistry(algorithm: { readonly name: string }): boolean {
+  const known: unknown = builtIn.get(algorithm.name);
+  return known === algorithm;
 }
 
 function aggregateOf<Name extends string>(

@@ -24,6 +24,7 @@ import { wholeNumber } from './privacy-options.ts';
 type Options = {
   readonly only?: readonly string[];
   readonly seeds?: number;
+  readonly workers: number;
   readonly long?: true;
   readonly write?: true;
   readonly report?: string;
@@ -46,6 +47,12 @@ export function addReproduceCommand(lab: Command, output: LabOutput): void {
       '--seeds <count>',
       'runs, of which the median counts; as many as the claim is about unless said',
       wholeNumber,
+    )
+    .option(
+      '--workers <count>',
+      'threads that play devices, where a figure can use them: the figures stay the same',
+      wholeNumber,
+      0,
     )
     .option('--long', 'also the figures that take hours')
     .option('--write', 'add the figures to simulations/RESULTS.md')
@@ -85,7 +92,7 @@ function choose(dataset: string, { only, long }: Options): readonly Scenario[] {
 
 /** @returns what the claim misses, in words; undefined where it is upheld or too few seeds were run to judge it */
 async function reproduce(scenario: Scenario, options: Options, output: LabOutput): Promise<string | undefined> {
-  const { seeds = scenario.seeds } = options;
+  const { seeds = scenario.seeds, workers } = options;
   if (seeds < 1) throw new ChoraleError('invalid-input', 'a figure takes at least one seed');
   const { origin, run } = await scenario.prepare({ directory: dataDirectory() });
   output.notice(`${origin}, ${scenario.name}`);
@@ -93,7 +100,7 @@ async function reproduce(scenario: Scenario, options: Options, output: LabOutput
   const startedAt = clock.now();
   const runs: ShownRun[] = [];
   const onRun = options.report === undefined ? undefined : (one: ShownRun) => void runs.push(one);
-  const report = await run({ seeds, progress: createProgress(process.stderr), onRun });
+  const report = await run({ seeds, workers, progress: createProgress(process.stderr), onRun });
   const seconds = (clock.now() - startedAt) / 1000;
   if (options.report !== undefined) {
     await writePage(options.report, reproductionPage(headOf(scenario, report, origin), runs));

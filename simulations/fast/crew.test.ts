@@ -70,6 +70,7 @@ describe('workers', () => {
   it.each([
     ['a trainer without a name', { ...training, trainer }],
     ['an algorithm of the caller’s own', { ...training, algorithm: { ...fedAvg, name: 'own/1' } }],
+    ['an algorithm that only bears the name of another', { ...training, algorithm: { ...fedAvg } }],
     ['an adversary', { ...training, adversary: { forge: async () => undefined } }],
   ])('are refused to %s', async (_, options) => {
     await expect(all({ ...options, workers: 2 })).rejects.toThrow('workers: ');

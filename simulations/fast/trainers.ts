@@ -1,6 +1,6 @@
 /** Trainers by name: a thread cannot be handed a function. */
 
-import { createKernelTrainer } from '@chorale/client/training';
+import { createKernelTrainer, createTfjsTrainer } from '@chorale/client/training';
 import type { Trainer } from '@chorale/shared/models';
 import { linearTrainer } from '../scenarios/linear-trainer.ts';
 
@@ -9,6 +9,8 @@ const trainers = {
   kernel: () => createKernelTrainer(),
   /** Linear models in plain loops: what recorded figures were reached with. */
   linear: async () => linearTrainer,
+  /** Everything that trains, in a tensor library. */
+  tfjs: () => createTfjsTrainer(),
 } as const satisfies Readonly<Record<string, () => Promise<Trainer>>>;
 
 export type TrainerName = keyof typeof trainers;

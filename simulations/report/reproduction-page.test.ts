@@ -25,7 +25,7 @@ beforeAll(async () => {
   const of = { dataset: 'online-retail', label: 'purchase-7d', leastAuc: 0.5 } as const;
   const scenario = additive({ ...of, setting: { devices: 40, rounds: 5 } });
   const progress = createProgress({ write: () => {} });
-  report = await scenario.run({ dataset, seeds: 2, progress, onRun: (run) => void runs.push(run) });
+  report = await scenario.run({ dataset, seeds: 2, workers: 1, progress, onRun: (run) => void runs.push(run) });
   page = reproductionPage(head, runs);
 }, 60_000);
 

@@ -4,11 +4,12 @@
  * hidden layers of 200 units (Table 1), and "CNN", two convolutions and a hidden layer of 512 (Table 2).
  */
 
-import { createKernelTrainer, createTfjsScorer, createTfjsTrainer } from '@chorale/client/training';
+import { createTfjsScorer } from '@chorale/client/training';
 import { fedAvg, type LabelledRow } from '@chorale/shared/algorithms';
-import { parameterCount, predict, type TrainableSpec, type Trainer } from '@chorale/shared/models';
+import { parameterCount, predict, type TrainableSpec } from '@chorale/shared/models';
 import { type SeededRandom, seededRandom } from '@chorale/shared/testing';
 import { digits, loadMnist, type Mnist, pixels } from '../datasets/mnist.ts';
+import type { TrainerName } from '../fast/trainers.ts';
 import { runFast } from '../fast.ts';
 import { medianBy } from './median.ts';
 import type { Scenario, ScenarioReport, ScenarioSetting } from './scenario.ts';
@@ -24,7 +25,7 @@ type Network = {
   /** What the paper's table prints. */
   readonly printedRounds: number;
   readonly learningRate: number;
-  readonly trainer: () => Promise<Trainer>;
+  readonly trainer: TrainerName;
   /** rowCount × 10 probabilities. */
   readonly scorer: () => Promise<(parameters: Float32Array, features: Float32Array) => Float32Array>;
 };
@@ -38,7 +39,7 @@ function twoHidden(partition: Partition, by: Pick<Network, 'printedRounds' | 'le
     ...{ outputs: digits, output: 'softmax' },
   };
   const scorer = async () => (parameters: Float32Array, features: Float32Array) => predict(spec, parameters, features);
-  return { name: '2nn', spec, partition, target: 0.97, ...by, trainer: createKernelTrainer, scorer };
+  return { name: '2nn', spec, partition, target: 0.97, ...by, trainer: 'kernel', scorer };
 }
 
 function convolutions(partition: Partition, by: Pick<Network, 'printedRounds' | 'learningRate'>): Network {
@@ -52,7 +53,7 @@ function convolutions(partition: Partition, by: Pick<Network, 'printedRounds' | 
   };
   return {
     ...{ name: 'cnn', spec, partition, target: 0.99, ...by },
-    trainer: createTfjsTrainer,
+    trainer: 'tfjs',
     // Ten thousand images are 120 thousand million products, which is too much for plain loops.
     scorer: () => createTfjsScorer(spec),
   };
@@ -85,7 +86,7 @@ export function mnistRounds(name: keyof typeof networks): Scenario {
 async function run(
   mnist: Mnist,
   network: Network,
-  { seeds, progress, onRun }: ScenarioSetting,
+  { seeds, progress, workers, onRun }: ScenarioSetting,
 ): Promise<ScenarioReport> {
   const { name, partition, target, printedRounds } = network;
   progress.begin('training', seeds * printedRounds);
@@ -99,7 +100,7 @@ async function run(
         `seed ${seed}, ${(100 * recognised).toFixed(1)} % recognised`,
       );
     };
-    perSeed.push({ seed, rounds: await roundsToTarget(mnist, network, seed, onRound) });
+    perSeed.push({ seed, rounds: await roundsToTarget(mnist, network, { seed, workers }, onRound) });
     const about = { name, title: `${name.toUpperCase()}, ${partition}`, kind: 'federated' } as const;
     onRun?.({ about, seed, figure: 'share recognised', curve });
   }
@@ -115,8 +116,8 @@ async function run(
 /** @returns rounds until the target; Infinity if as many as are printed did not reach it */
 async function roundsToTarget(
   { train, test }: Mnist,
-  { spec, partition, target, printedRounds, learningRate, ...network }: Network,
-  seed: number,
+  { spec, partition, target, printedRounds, learningRate, trainer, scorer }: Network,
+  { seed, workers }: { readonly seed: number; readonly workers: number },
   onRound: (round: number, recognised: number) => void,
 ): Promise<number> {
   const random = seededRandom(`mnist ${partition}, ${seed}`);
@@ -128,8 +129,16 @@ async function roundsToTarget(
     // Far above what an update of one epoch is long: nobody is clipped.
     ...{ clipNorm: 64, weighting: 'rows', maxRows: train.length / clients, rounds: printedRounds },
   };
-  const [trainer, scores] = [await network.trainer(), await network.scorer()];
-  for await (const { round, state } of runFast({ algorithm: fedAvg, config, devices, trainer, seed, cohort })) {
+  const scores = await scorer();
+  for await (const { round, state } of runFast({
+    algorithm: fedAvg,
+    config,
+    devices,
+    trainer,
+    seed,
+    workers,
+    cohort,
+  })) {
     const recognised = shareRecognised((features) => scores(state.parameters, features), test);
     onRound(round + 1, recognised);
     if (recognised >= target) return round + 1;

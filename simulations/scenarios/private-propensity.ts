@@ -5,7 +5,13 @@
  */
 
 import { base64url, floatsToBytes, invariant } from '@chorale/shared';
-import { type FedAvgState, type FederatedAlgorithm, fedAvg, type LabelledRow } from '@chorale/shared/algorithms';
+import {
+  builtIn,
+  type FedAvgState,
+  type FederatedAlgorithm,
+  fedAvg,
+  type LabelledRow,
+} from '@chorale/shared/algorithms';
 import { encodedBounds, type FeatureSchema } from '@chorale/shared/features';
 import { epsilonOf, type NoiseMultiplier, noiseMultiplierFor, toNumber } from '@chorale/shared/privacy';
 import { chooseParameters } from '@chorale/shared/secagg';
@@ -13,7 +19,6 @@ import { seededRandom } from '@chorale/shared/testing';
 import { logisticSpec } from '../baselines/index.ts';
 import { runFast } from '../fast.ts';
 import { centersOf, deviceMoments, type Preparation, preparationOf } from './device-moments.ts';
-import { linearTrainer } from './linear-trainer.ts';
 import { Pool } from './pool.ts';
 
 export type PrivatePropensity = {
@@ -45,6 +50,8 @@ export type TrainingRun = {
   readonly schema: FeatureSchema;
   readonly seed: number;
   readonly isNoisy: boolean;
+  /** Threads for the rounds that train; 0, as it is unless said, for none but this one. */
+  readonly workers?: number;
   /** After each round. */
   readonly onRound?: (done: number) => void;
   /** After each round that trains. */
@@ -141,7 +148,10 @@ function trainingConfig(setting: PrivatePropensity, { features }: FeatureSchema,
 }
 
 /** Plays one algorithm after the other with the same devices, and keeps their accounts. */
-function createStage(setting: PrivatePropensity, { devices, seed, isNoisy, onRound = () => {} }: TrainingRun) {
+function createStage(
+  setting: PrivatePropensity,
+  { devices, seed, isNoisy, workers = 0, onRound = () => {} }: TrainingRun,
+) {
   const { cohort, delta } = setting;
   const pool = new Pool(devices.length, seededRandom(seed).fork('cohorts'));
   const noise = isNoisy
@@ -160,7 +170,9 @@ function createStage(setting: PrivatePropensity, { devices, seed, isNoisy, onRou
       const cohorts = (round: number) => [pool.draw(cohort, most(round))];
       let state: State | undefined;
       for await (const round of runFast({
-        ...{ algorithm, config, devices, trainer: linearTrainer, seed: randomness, cohort, cohorts, ...noise },
+        ...{ algorithm, config, devices, trainer: 'linear', seed: randomness, cohort, cohorts, ...noise },
+        // Threads know the registry's algorithms, and so not those that prepare.
+        workers: builtIn.has(algorithm.name) ? workers : 0,
       })) {
         for (const { charge, survivors } of round.cohorts) if (charge !== undefined) pool.charge(survivors, charge);
         state = round.state;

@@ -11,7 +11,6 @@ import type { Dataset } from '../datasets/dataset.ts';
 import { runFast } from '../fast.ts';
 import { bootstrapInterval } from '../metrics/bootstrap.ts';
 import { trainedOutcome } from '../study/trained-outcome.ts';
-import { linearTrainer } from './linear-trainer.ts';
 import { medianBy } from './median.ts';
 import { type People, peopleOf, width } from './purchase-people.ts';
 import type { PurchaseScenario, ScenarioReport, ScenarioSetting } from './scenario.ts';
@@ -48,14 +47,14 @@ const about = { name: 'additive', title: 'Federated additive model (boosted)', k
 async function run(
   label: LabelName,
   setting: Setting,
-  { dataset, seeds, progress, onRun }: ScenarioSetting & { readonly dataset: Dataset },
+  { dataset, seeds, progress, workers, onRun }: ScenarioSetting & { readonly dataset: Dataset },
 ): Promise<ScenarioReport> {
   const people = peopleOf(dataset, label);
   progress.begin('training', seeds * setting.rounds);
   const runs: { seed: number; scores: Float32Array; auc: number; stepsBack: number }[] = [];
   for (let seed = 1; seed <= seeds; seed++) {
     const onRound = (round: number) => progress.advance((seed - 1) * setting.rounds + round, `seed ${seed}`);
-    const { outcome, state } = await trained(people, setting, seed, onRound);
+    const { outcome, state } = await trained(people, setting, { seed, workers }, onRound);
     const { scores } = outcome;
     onRun?.({ about, seed, outcome, test: people.test });
     runs.push({ seed, scores, stepsBack: state.stepsBack, auc: aucOf(scores, people.test.labels) });
@@ -80,9 +79,16 @@ async function run(
   };
 }
 
-async function trained(people: People, setting: Setting, seed: number, onRound: (round: number) => void) {
+type By = { readonly seed: number; readonly workers: number };
+
+async function trained(people: People, setting: Setting, by: By, onRound: (round: number) => void) {
   const { devices, test } = people;
-  const asking = { devices, trainer: linearTrainer, seed, ...cohortsFor(Math.min(setting.devices, devices.length)) };
+  const asking = {
+    devices,
+    trainer: 'linear' as const,
+    ...by,
+    ...cohortsFor(Math.min(setting.devices, devices.length)),
+  };
   const edges = await askedEdges(asking);
   onRound(1);
   const config = {
@@ -101,7 +107,7 @@ function cohortsFor(devices: number) {
 }
 
 async function askedEdges(
-  asking: Pick<Parameters<typeof runFast>[0], 'trainer' | 'seed' | 'cohort'> & Pick<People, 'devices'>,
+  asking: Pick<Parameters<typeof runFast>[0], 'trainer' | 'seed' | 'workers' | 'cohort'> & Pick<People, 'devices'>,
 ): Promise<number[][]> {
   const config = { grid: gridOf(transactions1), maxRows: 52 };
   for await (const { state } of runFast({ ...asking, algorithm: histogram, config }))

@@ -75,7 +75,7 @@ async function run(
   name: string,
   label: LabelName,
   setting: PrivatePropensity,
-  { dataset, seeds, progress, onRun }: ScenarioSetting & { readonly dataset: Dataset },
+  { dataset, seeds, progress, workers, onRun }: ScenarioSetting & { readonly dataset: Dataset },
 ) {
   const people = peopleOf(dataset, label);
   const { devices, test } = people;
@@ -85,7 +85,7 @@ async function run(
   for (let seed = 1; seed <= seeds; seed++) {
     const once = async (isNoisy: boolean) => {
       const onRound = () => progress.advance(++played, `seed ${seed}, ${isNoisy ? 'with' : 'without'} noise`);
-      const training = { devices, schema: transactions1, seed, isNoisy, onRound };
+      const training = { devices, schema: transactions1, seed, isNoisy, workers, onRound };
       const { trained, outcome } = await privateOutcome(setting, training, test);
       onRun?.({ about: isNoisy ? abouts.noisy : abouts.quiet, seed, outcome, test });
       return { trained, scores: outcome.scores };

@@ -19,7 +19,6 @@ import { runFast } from '../fast.ts';
 import { bootstrapInterval } from '../metrics/bootstrap.ts';
 import type { Outcome } from '../study/method.ts';
 import { trainedOutcome } from '../study/trained-outcome.ts';
-import { linearTrainer } from './linear-trainer.ts';
 import { medianBy } from './median.ts';
 import { type People, peopleOf, width } from './purchase-people.ts';
 import type { PurchaseScenario, ScenarioReport, ScenarioSetting } from './scenario.ts';
@@ -54,14 +53,14 @@ const about = { name: 'fed-adam', title: 'Federated logistic regression (FedAdam
 
 async function run(
   label: LabelName,
-  { dataset, seeds, progress, onRun }: ScenarioSetting & { readonly dataset: Dataset },
+  { dataset, seeds, progress, workers, onRun }: ScenarioSetting & { readonly dataset: Dataset },
 ): Promise<ScenarioReport> {
   const people = peopleOf(dataset, label);
   progress.begin('training', seeds * setting.rounds);
   const runs: { seed: number; scores: Float32Array; auc: number }[] = [];
   for (let seed = 1; seed <= seeds; seed++) {
     const onRound = (round: number) => progress.advance((seed - 1) * setting.rounds + round, `seed ${seed}`);
-    const outcome = await trained(people, seed, onRound);
+    const outcome = await trained(people, { seed, workers }, onRound);
     onRun?.({ about, seed, outcome, test: people.test });
     runs.push({ seed, scores: outcome.scores, auc: aucOf(outcome.scores, people.test.labels) });
   }
@@ -85,8 +84,10 @@ async function run(
   };
 }
 
-async function trained(people: People, seed: number, onRound: (round: number) => void): Promise<Outcome> {
-  const standardization = await askedStandardization(people, seed);
+type By = { readonly seed: number; readonly workers: number };
+
+async function trained(people: People, by: By, onRound: (round: number) => void): Promise<Outcome> {
+  const standardization = await askedStandardization(people, by);
   const config = {
     spec: logisticSpec(width),
     standardization,
@@ -96,13 +97,13 @@ async function trained(people: People, seed: number, onRound: (round: number) =>
     ...{ clipNorm: setting.clipNorm, weighting: 'rows', rounds: setting.rounds },
   };
   const { devices, test } = people;
-  const training = { algorithm: fedAvg, config, devices, trainer: linearTrainer, seed, cohort: setting.cohort };
+  const training = { algorithm: fedAvg, config, devices, trainer: 'linear' as const, ...by, cohort: setting.cohort };
   const looking = { test, rounds: setting.rounds, preparations: 1, onRound };
   return (await trainedOutcome(training, looking)).outcome;
 }
 
 /** One round of moments of all devices, in as few cohorts as hold them. */
-async function askedStandardization({ devices }: People, seed: number): Promise<Standardization> {
+async function askedStandardization({ devices }: People, by: By): Promise<Standardization> {
   const bounds = transactions1.features.map(encodedBounds);
   const config = { bounds: { lower: bounds.map(({ lo }) => lo), upper: bounds.map(({ hi }) => hi) }, maxRows: 52 };
   const cohortCount = Math.ceil(devices.length / momentsCohort);
@@ -110,8 +111,8 @@ async function askedStandardization({ devices }: People, seed: number): Promise<
     algorithm: moments,
     config,
     devices,
-    trainer: linearTrainer,
-    seed,
+    trainer: 'linear' as const,
+    ...by,
     cohort: momentsCohort,
     cohortCount,
   };

@@ -38,6 +38,8 @@ export type ScenarioSetting = {
   /** 1 to this many. */
   readonly seeds: number;
   readonly progress: Progress;
+  /** Threads that play devices, for the same figures; 0 for none but this one. */
+  readonly workers: number;
   /** Where a report is wanted: told of every run, and of every baseline. */
   readonly onRun?: ((run: ShownRun) => void) | undefined;
 };

@@ -19,7 +19,6 @@ import { loadOnlineShoppers, shopperGrid } from '../datasets/online-shoppers.ts'
 import { runFast } from '../fast.ts';
 import type { Outcome } from '../study/method.ts';
 import { trainedOutcome } from '../study/trained-outcome.ts';
-import { linearTrainer } from './linear-trainer.ts';
 import { medianBy } from './median.ts';
 import type { Scenario, ScenarioReport, ScenarioSetting } from './scenario.ts';
 
@@ -50,7 +49,7 @@ const abouts = {
 
 async function run(
   sessions: readonly LabelledRow[],
-  { seeds, progress, onRun }: ScenarioSetting,
+  { seeds, progress, workers, onRun }: ScenarioSetting,
 ): Promise<ScenarioReport> {
   const rounds = 1 + trees.trees * trees.depth;
   progress.begin('training', seeds * folds * rounds);
@@ -59,7 +58,7 @@ async function run(
   for (let seed = 1; seed <= seeds; seed++) {
     const onRound = () => progress.advance(++played, `seed ${seed}`);
     const judged: Judged[] = [];
-    for (const fold of foldsOf(sessions, seed)) judged.push(await judgedBy(fold, seed, onRound));
+    for (const fold of foldsOf(sessions, seed)) judged.push(await judgedBy(fold, { seed, workers }, onRound));
     for (const side of ['secure', 'central'] as const)
       onRun?.({ about: abouts[side], seed, ...together(judged, side) });
     const mean = (of: (one: Judged) => Float32Array) =>
@@ -92,13 +91,15 @@ function foldsOf(sessions: readonly LabelledRow[], seed: number): Fold[] {
 
 type Judged = { readonly test: Rows; readonly secure: Outcome; readonly central: Outcome };
 
-async function judgedBy({ train, test }: Fold, seed: number, onRound: () => void): Promise<Judged> {
+type By = { readonly seed: number; readonly workers: number };
+
+async function judgedBy({ train, test }: Fold, by: By, onRound: () => void): Promise<Judged> {
   const devices = train.map((row) => [row]);
   const cohortCount = Math.ceil(devices.length / cohort);
   const asking = {
     devices,
-    trainer: linearTrainer,
-    seed,
+    trainer: 'linear' as const,
+    ...by,
     cohort: Math.ceil(devices.length / cohortCount),
     cohortCount,
   };
@@ -136,9 +137,8 @@ function aucOf(scores: Float32Array, { labels }: Rows): number {
 /** One secure sum: edges of bins, and the log-odds of everybody's base rate. */
 async function prepared(
   asking: { readonly devices: readonly (readonly LabelledRow[])[]; readonly cohort: number } & {
-    readonly trainer: typeof linearTrainer;
-    readonly seed: number;
-  },
+    readonly trainer: 'linear';
+  } & By,
 ) {
   const config = { grid: shopperGrid, perLabel: true, maxRows: 1 };
   for await (const { state } of runFast({ ...asking, algorithm: histogram, config })) {
