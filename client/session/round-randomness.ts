@@ -7,9 +7,9 @@ export const roundSeedBytes = 32;
 
 export type RoundRandomness = {
   /** Orders the training batches. Each call starts the same draws anew. */
-  readonly training: () => Random;
+  training(): Random;
   /** Rounds and noises. Each call starts the same draws anew. */
-  readonly encoding: () => Random;
+  encoding(): Random;
   /** The secure-aggregation machine's own seed: 32 bytes. */
   readonly aggregation: Bytes;
 };
@@ -33,30 +33,57 @@ const portable: Derivation = { encryptCounterMode: portableCounterMode, hkdfMany
  * @param by a platform's own primitives, which give the same bytes sooner
  */
 export function roundRandomness(seed: Bytes, by: Derivation = portable): RoundRandomness {
-  let keys: readonly Bytes[] | undefined;
-  const keysOnce = () => {
-    // Many rounds draw nothing at all.
-    keys ??= by.hkdfMany(seed, noSalt, [trainingLabel, encodingLabel], 32);
-    return keys;
-  };
-  return {
-    training: () => drawing(() => keysOnce()[0]!, by),
-    encoding: () => drawing(() => keysOnce()[1]!, by),
-    get aggregation() {
-      return by.hkdfMany(seed, noSalt, [aggregationLabel], 32)[0]!;
-    },
-  };
+  return new Derived(seed, by);
+}
+
+/** A class and not closures: a laboratory makes one for every device of every round. */
+class Derived implements RoundRandomness {
+  readonly #seed: Bytes;
+  readonly #by: Derivation;
+  #keys: readonly Bytes[] | undefined;
+
+  constructor(seed: Bytes, by: Derivation) {
+    this.#seed = seed;
+    this.#by = by;
+  }
+
+  training(): Random {
+    return new Draws(this, 0, this.#by);
+  }
+
+  encoding(): Random {
+    return new Draws(this, 1, this.#by);
+  }
+
+  get aggregation(): Bytes {
+    return this.#by.hkdfMany(this.#seed, noSalt, [aggregationLabel], 32)[0]!;
+  }
+
+  /** Many rounds draw nothing at all. */
+  key(purpose: 0 | 1): Bytes {
+    this.#keys ??= this.#by.hkdfMany(this.#seed, noSalt, [trainingLabel, encodingLabel], 32);
+    return this.#keys[purpose]!;
+  }
 }
 
 /** Every draw has a keystream of its own, named by how many draws came before it. */
-function drawing(keyOnce: () => Bytes, { encryptCounterMode, hkdfMany }: Derivation): Random {
-  let draws = 0;
-  return {
-    bytes(length) {
-      const [seed] = hkdfMany(keyOnce(), noSalt, [concat(drawLabel, u32(draws++))], 28);
-      return encryptCounterMode(keystreamOf(seed!, zerosOf(length)));
-    },
-  };
+class Draws implements Random {
+  readonly #of: Derived;
+  readonly #purpose: 0 | 1;
+  readonly #by: Derivation;
+  #draws = 0;
+
+  constructor(of: Derived, purpose: 0 | 1, by: Derivation) {
+    this.#of = of;
+    this.#purpose = purpose;
+    this.#by = by;
+  }
+
+  bytes(length: number): Bytes {
+    const info = concat(drawLabel, u32(this.#draws++));
+    const [seed] = this.#by.hkdfMany(this.#of.key(this.#purpose), noSalt, [info], 28);
+    return this.#by.encryptCounterMode(keystreamOf(seed!, zerosOf(length)));
+  }
 }
 
 let zeros = bytes(0);

@@ -18,38 +18,44 @@ export function nodeHkdfMany(
 ): readonly Bytes[] {
   if (!Number.isInteger(length) || length < 0 || length > 255 * hashBytes)
     throw new RangeError(`HKDF-SHA-256 gives 0 to ${255 * hashBytes} bytes`);
-  const key = hmac(salt, [secret]);
+  const key = hmac(salt, secret);
   return infos.map((info) => expand(key, info, length));
 }
 
+const nothing = bytes(0);
+
 function expand(key: Bytes, info: Uint8Array, length: number): Bytes {
+  const first = hmac(key, info, nothing, 1);
+  if (length <= hashBytes) return first.subarray(0, length);
   const blocks = bytes(Math.ceil(length / hashBytes) * hashBytes);
-  for (let offset = 0; offset < length; offset += hashBytes) {
-    const previous = blocks.subarray(Math.max(0, offset - hashBytes), offset);
-    blocks.set(hmac(key, [previous, info, Uint8Array.of(offset / hashBytes + 1)]), offset);
+  blocks.set(first);
+  for (let offset = hashBytes; offset < length; offset += hashBytes) {
+    const previous = blocks.subarray(offset - hashBytes, offset);
+    blocks.set(hmac(key, info, previous, offset / hashBytes + 1), offset);
   }
-  return blocks.length === length ? blocks : blocks.slice(0, length);
+  return blocks.subarray(0, length);
 }
 
+const innerPad = bytes(blockBytes).fill(0x36);
+const outerPad = bytes(blockBytes).fill(0x5c);
 let inner = bytes(4 * blockBytes);
 const outer = bytes(blockBytes + hashBytes);
 
-/** HMAC-SHA-256 (RFC 2104) of the parts as one text. */
-function hmac(key: Uint8Array, parts: readonly Uint8Array[]): Bytes {
-  const length = parts.reduce((sum, part) => sum + part.length, blockBytes);
+/** HMAC-SHA-256 (RFC 2104) of previous ‖ text, and of a counter behind them where one is given. */
+function hmac(key: Uint8Array, text: Uint8Array, previous: Uint8Array = nothing, counter?: number): Bytes {
+  const textAt = blockBytes + previous.length;
+  const length = textAt + text.length + (counter === undefined ? 0 : 1);
   if (length > inner.length) inner = bytes(length);
   const short = key.length > blockBytes ? textInto(bytes(hashBytes), 0, sha256(key)) : key;
-  inner.fill(0x36, 0, blockBytes);
-  outer.fill(0x5c, 0, blockBytes);
+  inner.set(innerPad);
+  outer.set(outerPad);
   for (let i = 0; i < short.length; i++) {
     inner[i]! ^= short[i]!;
     outer[i]! ^= short[i]!;
   }
-  let at = blockBytes;
-  for (const part of parts) {
-    inner.set(part, at);
-    at += part.length;
-  }
+  inner.set(previous, blockBytes);
+  inner.set(text, textAt);
+  if (counter !== undefined) inner[length - 1] = counter;
   textInto(outer, blockBytes, sha256(inner.subarray(0, length)));
   const result = textInto(bytes(hashBytes), 0, sha256(outer));
   inner.fill(0, 0, length);

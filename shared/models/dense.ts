@@ -35,22 +35,27 @@ export function denseLogits(
   parameters: Float32Array,
   inputs: ArrayLike<number>,
 ): Float64Array {
-  let activations = Float64Array.from(inputs);
-  layers.forEach((layer, i) => {
-    activations = applyDense(layer, parameters, activations);
+  let activations = new Float64Array(inputs.length);
+  // Of so few numbers a loop is done before a constructor has looked at what it was given.
+  for (let i = 0; i < inputs.length; i++) activations[i] = inputs[i]!;
+  for (let i = 0; i < layers.length; i++) {
+    activations = applyDense(layers[i]!, parameters, activations);
     const isHidden = i + 1 < layers.length;
     if (isHidden && spec.family !== 'linear') activate(spec.activation, activations);
-  });
+  }
   return activations;
 }
 
 /** Every output's own sum over the inputs in their order, four outputs side by side: their sums stay in registers. */
 function applyDense(layer: DenseLayer, parameters: Float32Array, values: Float64Array): Float64Array<ArrayBuffer> {
   const { inputs, outputs, kernelAt, biasAt } = layer;
-  const sums = Float64Array.from(parameters.subarray(biasAt, biasAt + outputs));
+  const sums = new Float64Array(outputs);
   let o = 0;
   for (; o + 4 <= outputs; o += 4) {
-    let [first, second, third, fourth] = [sums[o]!, sums[o + 1]!, sums[o + 2]!, sums[o + 3]!];
+    let first = parameters[biasAt + o]!;
+    let second = parameters[biasAt + o + 1]!;
+    let third = parameters[biasAt + o + 2]!;
+    let fourth = parameters[biasAt + o + 3]!;
     for (let i = 0, at = kernelAt + o; i < inputs; i++, at += outputs) {
       const value = values[i]!;
       first += value * parameters[at]!;
@@ -64,7 +69,7 @@ function applyDense(layer: DenseLayer, parameters: Float32Array, values: Float64
     sums[o + 3] = fourth;
   }
   for (; o < outputs; o++) {
-    let sum = sums[o]!;
+    let sum = parameters[biasAt + o]!;
     for (let i = 0, at = kernelAt + o; i < inputs; i++, at += outputs) sum += values[i]! * parameters[at]!;
     sums[o] = sum;
   }

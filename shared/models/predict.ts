@@ -57,8 +57,10 @@ function logitsWith(spec: ModelSpec, parameters: Float32Array): (row: Float32Arr
   }
 }
 
+/** In place: logits are made for one row. */
 function sigmoids(values: Float64Array): Float64Array {
-  return values.map(sigmoid);
+  for (let i = 0; i < values.length; i++) values[i] = sigmoid(values[i]!);
+  return values;
 }
 
 function softmax(values: Float64Array): Float64Array {

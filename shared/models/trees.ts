@@ -50,8 +50,8 @@ export function leafOf(
 ): number {
   let node = 0;
   for (let level = 0; level < depth; level++) {
-    const [feature, edge] = [parameters[at + 2 * node]!, parameters[at + 2 * node + 1]!];
-    const isRight = feature >= 0 && row[feature]! >= edges[feature]![edge]!;
+    const feature = parameters[at + 2 * node]!;
+    const isRight = feature >= 0 && row[feature]! >= edges[feature]![parameters[at + 2 * node + 1]!]!;
     node = 2 * node + (isRight ? 2 : 1);
   }
   return node - (2 ** depth - 1);

@@ -84,7 +84,7 @@ async function addContribution<Example>(
 ): Promise<void> {
   const randomness = randomnessOf(device, asking, among);
   const { vectors } = await contributionOf(among.devices[device]!, randomness, asking, among);
-  sum.add(vectors, { ...asking, random: randomness.encoding });
+  sum.add(vectors, { ...asking, random: () => randomness.encoding() });
 }
 
 function encoderOf<Example>(device: number, asking: Asking, among: Population<Example>): Forgery<Example>['encode'] {

@@ -32,15 +32,96 @@ export function forward(
 ): void {
   const xStep = bytes(xStride);
   const step = bytes(outStride);
-  const count = (rows + 3) & ~3;
-  for (let row = 0; row < count; row += 4) {
+  const start = out;
+  let row = 0;
+  // One or two rows that are left over have tiles of their own: of a batch of ten, a sixth would be computed for nothing.
+  for (; row < rows - 2; row += 4) {
     let at: usize = 0;
     for (; at + 32 <= step; at += 32) forwardEight(x, xStep, kernel + at, bias + at, out + at, step, inputs);
     if (at < step) forwardFour(x, xStep, kernel + at, bias + at, out + at, step, inputs);
     x += 4 * xStep;
     out += 4 * step;
   }
-  if (activation !== 0) activate(out - count * step, out, activation);
+  if (row < rows) {
+    let at: usize = 0;
+    for (; at + 64 <= step; at += 64) forwardPairSixteen(x, xStep, kernel + at, bias + at, out + at, step, inputs);
+    for (; at + 32 <= step; at += 32) forwardPairEight(x, xStep, kernel + at, bias + at, out + at, step, inputs);
+    if (at < step) forwardPairFour(x, xStep, kernel + at, bias + at, out + at, step, inputs);
+    out += 2 * step;
+  }
+  if (activation !== 0) activate(start, out, activation);
+}
+
+/** Two rows of sixteen outputs. */
+function forwardPairSixteen(x: usize, xStep: usize, w: usize, bias: usize, out: usize, step: usize, inputs: i32): void {
+  let a0 = v128.load(bias);
+  let b0 = v128.load(bias, 16);
+  let c0 = v128.load(bias, 32);
+  let d0 = v128.load(bias, 48);
+  let a1 = a0;
+  let b1 = b0;
+  let c1 = c0;
+  let d1 = d0;
+  for (const end = x + bytes(inputs); x < end; x += 4, w += step) {
+    const wa = v128.load(w);
+    const wb = v128.load(w, 16);
+    const wc = v128.load(w, 32);
+    const wd = v128.load(w, 48);
+    let value = v128.load32_splat(x);
+    a0 = f32x4.add(a0, f32x4.mul(value, wa));
+    b0 = f32x4.add(b0, f32x4.mul(value, wb));
+    c0 = f32x4.add(c0, f32x4.mul(value, wc));
+    d0 = f32x4.add(d0, f32x4.mul(value, wd));
+    value = v128.load32_splat(x + xStep);
+    a1 = f32x4.add(a1, f32x4.mul(value, wa));
+    b1 = f32x4.add(b1, f32x4.mul(value, wb));
+    c1 = f32x4.add(c1, f32x4.mul(value, wc));
+    d1 = f32x4.add(d1, f32x4.mul(value, wd));
+  }
+  v128.store(out, a0);
+  v128.store(out, b0, 16);
+  v128.store(out, c0, 32);
+  v128.store(out, d0, 48);
+  out += step;
+  v128.store(out, a1);
+  v128.store(out, b1, 16);
+  v128.store(out, c1, 32);
+  v128.store(out, d1, 48);
+}
+
+/** Two rows of eight outputs. */
+function forwardPairEight(x: usize, xStep: usize, w: usize, bias: usize, out: usize, step: usize, inputs: i32): void {
+  let a0 = v128.load(bias);
+  let b0 = v128.load(bias, 16);
+  let a1 = a0;
+  let b1 = b0;
+  for (const end = x + bytes(inputs); x < end; x += 4, w += step) {
+    const wa = v128.load(w);
+    const wb = v128.load(w, 16);
+    let value = v128.load32_splat(x);
+    a0 = f32x4.add(a0, f32x4.mul(value, wa));
+    b0 = f32x4.add(b0, f32x4.mul(value, wb));
+    value = v128.load32_splat(x + xStep);
+    a1 = f32x4.add(a1, f32x4.mul(value, wa));
+    b1 = f32x4.add(b1, f32x4.mul(value, wb));
+  }
+  v128.store(out, a0);
+  v128.store(out, b0, 16);
+  v128.store(out + step, a1);
+  v128.store(out + step, b1, 16);
+}
+
+/** Two rows of four outputs. */
+function forwardPairFour(x: usize, xStep: usize, w: usize, bias: usize, out: usize, step: usize, inputs: i32): void {
+  let a0 = v128.load(bias);
+  let a1 = a0;
+  for (const end = x + bytes(inputs); x < end; x += 4, w += step) {
+    const wa = v128.load(w);
+    a0 = f32x4.add(a0, f32x4.mul(v128.load32_splat(x), wa));
+    a1 = f32x4.add(a1, f32x4.mul(v128.load32_splat(x + xStep), wa));
+  }
+  v128.store(out, a0);
+  v128.store(out + step, a1);
 }
 
 /** Four rows of eight outputs. */
