@@ -80,10 +80,16 @@ class Draws implements Random {
   }
 
   bytes(length: number): Bytes {
-    const info = concat(drawLabel, u32(this.#draws++));
-    const [seed] = this.#by.hkdfMany(this.#of.key(this.#purpose), noSalt, [info], 28);
+    const [seed] = this.#by.hkdfMany(this.#of.key(this.#purpose), noSalt, [nameOf(this.#draws++)], 28);
     return this.#by.encryptCounterMode(keystreamOf(seed!, zerosOf(length)));
   }
+}
+
+/** Most rounds draw once or twice, and the names of their draws are the same in all. */
+const firstNames = Array.from({ length: 4 }, (_, draw) => concat(drawLabel, u32(draw)));
+
+function nameOf(draw: number): Bytes {
+  return firstNames[draw] ?? concat(drawLabel, u32(draw));
 }
 
 let zeros = bytes(0);

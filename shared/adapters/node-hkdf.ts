@@ -26,14 +26,15 @@ const nothing = bytes(0);
 
 function expand(key: Bytes, info: Uint8Array, length: number): Bytes {
   const first = hmac(key, info, nothing, 1);
-  if (length <= hashBytes) return first.subarray(0, length);
+  if (length === hashBytes) return first;
+  if (length < hashBytes) return first.slice(0, length);
   const blocks = bytes(Math.ceil(length / hashBytes) * hashBytes);
   blocks.set(first);
   for (let offset = hashBytes; offset < length; offset += hashBytes) {
     const previous = blocks.subarray(offset - hashBytes, offset);
     blocks.set(hmac(key, info, previous, offset / hashBytes + 1), offset);
   }
-  return blocks.subarray(0, length);
+  return blocks.slice(0, length);
 }
 
 const innerPad = bytes(blockBytes).fill(0x36);

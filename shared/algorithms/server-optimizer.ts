@@ -74,5 +74,5 @@ function secondMoment(options: Adaptive, before: number, square: number): number
 }
 
 function along(parameters: Float32Array, rate: number, direction: Float64Array): Float32Array<ArrayBuffer> {
-  return Float32Array.from(parameters, (value, i) => value + rate * direction[i]!);
+  return parameters.map((value, i) => value + rate * direction[i]!);
 }

@@ -20,7 +20,7 @@ export type CounterMode = { readonly key: Bytes; readonly counterBlock: Bytes; r
 /** The encryption whose result is the keystream of a seed: `zeros` has the length of the keystream. */
 export function keystreamOf(seed: Bytes, zeros: Bytes): CounterMode {
   const counterBlock = bytes(16);
-  counterBlock.set(seed.subarray(keyBytes, seedBytes));
+  for (let i = keyBytes; i < seedBytes; i++) counterBlock[i - keyBytes] = seed[i]!;
   return { key: seed.slice(0, keyBytes), counterBlock, plain: zeros };
 }
 

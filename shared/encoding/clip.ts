@@ -54,7 +54,7 @@ export function unscale<Name extends string>(
     const part = steps.subarray(offset, offset + segment.length);
     offset += segment.length;
     const unit = stepsPerUnit(segment, encoding);
-    return [segment.name, Float64Array.from(part, (value) => value / unit)] as const;
+    return [segment.name, part.map((value) => value / unit)] as const;
   });
   // fromEntries forgets the key type; the keys are the layout's names.
   return Object.fromEntries(entries) as Record<Name, Float64Array>;

@@ -5,7 +5,7 @@ import { type Bytes, invariant } from '@chorale/shared';
 import { builtIn } from '@chorale/shared/algorithms';
 import { EncodedSum } from '@chorale/shared/encoding';
 import { answerCalls } from '../adapters/worker-calls.ts';
-import { type Asking, type Population, sumOf } from './devices.ts';
+import { type Asking, addDevices, type Population } from './devices.ts';
 import { drawnSeeds, type Seed } from './replay.ts';
 import { type TrainerName, trainerOf } from './trainers.ts';
 
@@ -36,24 +36,27 @@ type Part = {
 const handlers = {
   begin(asking: Asking) {
     asked = asking;
+    sum.begin(asking.encoding);
   },
   /** One part after another: they share a memory. */
-  play(part: Part): Promise<Uint32Array<ArrayBuffer>> {
+  play(part: Part): Promise<void> {
     const played = turn.then(() => play(part));
     turn = played.catch(() => {});
     return played;
   },
+  /** The sum of all parts that were played here. */
+  take: () => sum.words(),
 };
 export type CrewHandlers = typeof handlers;
 
-async function play({ devices, seeds }: Part): Promise<Uint32Array<ArrayBuffer>> {
+async function play({ devices, seeds }: Part): Promise<void> {
   invariant(asked, 'a cohort is begun before it is played');
   const given = seeds && new Map(seeds.map((one, i) => [devices[i]!, one]));
   const among: Population<unknown> = {
     ...population,
     roundSeed: given ? (_, device) => given.get(device)! : ownSeeds,
   };
-  return sumOf(devices, asked, among, sum);
+  await addDevices(devices, asked, among, sum);
 }
 
 answerCalls(port, handlers);

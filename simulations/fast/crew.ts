@@ -8,7 +8,7 @@ import { startWorker, workerUrl } from '@chorale/shared/adapters/node';
 import { EncodedSum } from '@chorale/shared/encoding';
 import { askWorker } from '../adapters/worker-calls.ts';
 import type { CrewHandlers, CrewSetup } from './crew-worker.ts';
-import { type Asking, type Population, sumOf } from './devices.ts';
+import { type Asking, addDevices, type Population } from './devices.ts';
 import type { Replay } from './replay.ts';
 import { inSharedMemory } from './shared-rows.ts';
 
@@ -20,7 +20,14 @@ export type Crew = {
 
 export function crewOfOne<Example>(population: Population<Example>): Crew {
   const sum = new EncodedSum();
-  return { sum: (cohort, asking) => sumOf(cohort, asking, population, sum), end: async () => {} };
+  return {
+    async sum(cohort, asking) {
+      sum.begin(asking.encoding);
+      await addDevices(cohort, asking, population, sum);
+      return sum.words();
+    },
+    end: async () => {},
+  };
 }
 
 export type CrewOptions<Example> = Omit<CrewSetup, 'devices'> & {
@@ -31,9 +38,6 @@ export type CrewOptions<Example> = Omit<CrewSetup, 'devices'> & {
   readonly signal: AbortSignal | undefined;
 };
 
-/** Parts of a cohort for each worker: one that is held up leaves the rest of its share to others. */
-const partsEach = 4;
-
 export function crewOfWorkers<Example>({ workers, roundSeed, signal, ...setup }: CrewOptions<Example>): Crew {
   const workerData: CrewSetup = { ...setup, devices: inSharedMemory(setup.devices) };
   const crew = Array.from({ length: workers }, () => {
@@ -42,22 +46,23 @@ export function crewOfWorkers<Example>({ workers, roundSeed, signal, ...setup }:
   });
   return {
     async sum(cohort, asking) {
-      const sum = new Uint32Array(asking.encoding.dimension);
-      const parts = partsOf(cohort, partsEach * workers);
-      await Promise.all(
+      const parts = partsOf(cohort, workers);
+      const sums = await Promise.all(
         crew.map(async ({ ask }) => {
-          await ask('begin', asking);
           const play = async () => {
             for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
               signal?.throwIfAborted();
               const seeds = roundSeed && part.map((device): Bytes => roundSeed(asking.round, device));
-              addModulo(sum, await ask('play', { devices: part, seeds }));
+              await ask('play', { devices: part, seeds });
             }
           };
-          // The next part waits at the worker while it plays one.
-          await Promise.all([play(), play()]);
+          // Messages keep their order, and the next part waits at the worker while it plays one.
+          await Promise.all([ask('begin', asking), play(), play()]);
+          return ask('take');
         }),
       );
+      const [sum, ...others] = sums as [Uint32Array<ArrayBuffer>, ...Uint32Array[]];
+      for (const other of others) addModulo(sum, other);
       return sum;
     },
     async end() {
@@ -66,7 +71,13 @@ export function crewOfWorkers<Example>({ workers, roundSeed, signal, ...setup }:
   };
 }
 
-function partsOf(cohort: readonly number[], count: number): (readonly number[])[] {
-  const size = Math.max(1, Math.ceil(cohort.length / count));
-  return Array.from({ length: Math.ceil(cohort.length / size) }, (_, i) => cohort.slice(i * size, (i + 1) * size));
+/** Smaller and smaller: a worker that is held up leaves more to others, and none waits long for the last part. */
+function partsOf(cohort: readonly number[], workers: number): (readonly number[])[] {
+  const parts: (readonly number[])[] = [];
+  const least = Math.ceil(cohort.length / (32 * workers));
+  for (let from = 0; from < cohort.length; from += parts.at(-1)!.length) {
+    const size = Math.max(least, Math.ceil((cohort.length - from) / (4 * workers)));
+    parts.push(cohort.slice(from, from + size));
+  }
+  return parts;
 }

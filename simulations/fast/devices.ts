@@ -54,14 +54,13 @@ export type Forgery<Example> = {
   readonly encode: (rows: readonly Example[], noiseVariance?: bigint) => Promise<Uint32Array>;
 };
 
-/** @returns grid steps mod 2^32, as a coordinator has them after unmasking */
-export async function sumOf<Example>(
+/** Adds to a sum that has begun what each of these devices gives. */
+export async function addDevices<Example>(
   cohort: readonly number[],
   asking: Asking,
   among: Population<Example>,
   sum: EncodedSum,
-): Promise<Uint32Array<ArrayBuffer>> {
-  sum.begin(asking.encoding);
+): Promise<void> {
   for (const device of cohort) {
     among.signal?.throwIfAborted();
     const forged = await among.adversary?.forge({
@@ -73,7 +72,6 @@ export async function sumOf<Example>(
     if (forged !== undefined) sum.addWords(forged);
     else await addContribution(device, asking, among, sum);
   }
-  return sum.words();
 }
 
 async function addContribution<Example>(
