@@ -9,14 +9,15 @@
 
 import * as z from 'zod/mini';
 import { ChoraleError } from '../errors.ts';
-import { binOf, binOffsets } from '../models/bins.ts';
+import { binOffsets } from '../models/bins.ts';
 import { binEdges } from '../models/spec.ts';
 import { leafOf, treeLayout, treesLogit } from '../models/trees.ts';
 import { defineAlgorithm } from './algorithm.ts';
+import { binnedRows } from './binned-rows.ts';
 import { exactClipNorm } from './exact-counts.ts';
 import { floatVector } from './float-vector.ts';
 import { treeCount, treesSpecOf } from './grown-trees.ts';
-import { hasFiniteFeatures, type LabelledRow, sampleRows } from './labelled-row.ts';
+import { type LabelledRow, sampleRows } from './labelled-row.ts';
 import { exactStep, rowGradient } from './row-gradients.ts';
 import { bestSplit, leafValue, type NodeSums, type Split } from './tree-split.ts';
 
@@ -122,30 +123,34 @@ export const treeBoosting = defineAlgorithm<
 
   async contribute(broadcast, examples, { random }) {
     const { edges, level, parameters, questions, leftOnly } = broadcast;
-    const rows = sampleRows(examples.filter(hasFiniteFeatures), broadcast.maxRows, random);
+    const { rows, bins: binsOfRows } = binnedRows(examples, edges);
+    const chosen = sampleRows(
+      Array.from(rows, (_, row) => row),
+      broadcast.maxRows,
+      random,
+    );
     const offsets = binOffsets(edges);
     const bins = offsets.at(-1)!;
     const norms = clipNorms(broadcast);
     const step = { gradient: exactStep(norms.gradients), curvature: exactStep(norms.curvatures) };
-    const sums = {
-      gradients: new Float32Array(askedNodes(broadcast) * bins),
-      curvatures: new Float32Array(askedNodes(broadcast) * bins),
-    };
+    const gradients = new Float32Array(askedNodes(broadcast) * bins);
+    const curvatures = new Float32Array(gradients.length);
     const grown = Float32Array.from(questions);
     const spec = treesSpecOf(broadcast, parameters);
-    for (const { features, label } of rows) {
+    for (const row of chosen) {
+      const { features, label } = rows[row]!;
       const node = leafOf({ depth: level, edges }, grown, 0, features);
       // Left children have even numbers, and stand next to each other where only they are asked for.
       if (leftOnly && node % 2 === 1) continue;
       const at = (leftOnly ? node / 2 : node) * bins;
       const { gradient, curvature } = rowGradient(treesLogit(spec, parameters, features), label, step);
-      edges.forEach((own, i) => {
-        const bin = at + offsets[i]! + binOf(own, features[i]!);
-        sums.gradients[bin]! += gradient;
-        sums.curvatures[bin]! += curvature;
-      });
+      for (let i = 0; i < edges.length; i++) {
+        const bin = at + offsets[i]! + binsOfRows[row * edges.length + i]!;
+        gradients[bin]! += gradient;
+        curvatures[bin]! += curvature;
+      }
     }
-    return sums;
+    return { gradients, curvatures };
   },
 
   update(state, { sums }) {

@@ -2,13 +2,15 @@
 
 /** Edges at or below the value: 0 before the first edge, `edges.length` from the last one on. A value on an edge is above it. */
 export function binOf(edges: readonly number[], value: number): number {
-  let [low, high] = [0, edges.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (edges[middle]! <= value) low = middle + 1;
-    else high = middle;
+  let low = 0;
+  let left = edges.length;
+  // Comparisons become numbers and not branches, which would be guessed wrong half of the time.
+  while (left > 1) {
+    const half = left >> 1;
+    low += half * Number(edges[low + half - 1]! <= value);
+    left -= half;
   }
-  return low;
+  return low + Number(left === 1 && edges[low]! <= value);
 }
 
 /** Where each feature's bins begin in one vector of all bins; last, how many there are. */
