@@ -44,6 +44,15 @@ export {
   densityMap,
   densityMapOf,
 } from './density.ts';
+export {
+  columnCentersOf,
+  type DeviceMomentsBroadcast,
+  type DeviceMomentsConfig,
+  type DeviceMomentsState,
+  deviceMoments,
+  type Preparation,
+  preparationOf,
+} from './device-moments.ts';
 export { drawnArm, drawnPlace } from './drawn-place.ts';
 export {
   alarmsOf,

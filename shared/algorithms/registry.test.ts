@@ -8,6 +8,7 @@ import { builtIn, registryOf } from './registry.ts';
 it('every built-in algorithm is found under the name that plans use', () => {
   expect([...builtIn.keys()]).toEqual([
     'moments/1',
+    'device-moments/1',
     'fed-avg/1',
     'evaluation/1',
     'histogram/1',
@@ -39,6 +40,7 @@ it('an algorithm that a device does not have is not there', () => {
 const spec = { family: 'linear', inputs: 2, outputs: 1, output: 'sigmoid' };
 const configs: Record<string, unknown> = {
   'moments/1': { bounds: { lower: [0, 0], upper: [1, 1] } },
+  'device-moments/1': { lower: [0, 0, 0], upper: [1, 1, 1], centers: [0, 0, 0], clipNorms: { distances: 2 } },
   'fed-avg/1': {
     spec,
     server: { optimizer: 'momentum', learningRate: 1 },
@@ -80,6 +82,7 @@ it('only what is a mean can be merged robustly: counts can but be added up', () 
   });
   expect(Object.fromEntries(isMean)).toEqual({
     'moments/1': false,
+    'device-moments/1': false,
     'fed-avg/1': true,
     'evaluation/1': false,
     'histogram/1': false,

@@ -6,6 +6,7 @@ import type { AnyAlgorithm } from './algorithm.ts';
 import { calibration } from './calibration.ts';
 import { comparison } from './comparison.ts';
 import { density } from './density.ts';
+import { deviceMoments } from './device-moments.ts';
 import { drift } from './drift.ts';
 import { evaluation } from './evaluation.ts';
 import { experiment } from './experiment.ts';
@@ -30,6 +31,7 @@ export function registryOf(...algorithms: readonly AnyAlgorithm[]): Registry {
 /** What every device and coordinator has; an app adds its own: `registryOf(...builtIn.values(), mine)`. */
 export const builtIn: Registry = registryOf(
   moments,
+  deviceMoments,
   fedAvg,
   evaluation,
   histogram,

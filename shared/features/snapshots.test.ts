@@ -1,9 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ChoraleError } from '../errors.ts';
 import { dayMs } from './calendar.ts';
 import type { ChoraleEvent } from './events.ts';
 import type { Imputation } from './imputation.ts';
 import { labelAt } from './labels.ts';
+import { featurePrograms } from './programs.ts';
 import { PurchaseHistory } from './purchase-history.ts';
 import { missingValues } from './schema.ts';
 import { type ExampleQuery, exampleQuery, imputedNow, labelledSnapshots } from './snapshots.ts';
@@ -53,6 +54,18 @@ describe('labelled snapshots', () => {
 
   it('leave out what is not mature', () => {
     expect(labelledSnapshots([order(8)], weekly, day(28)).map(({ cut }) => cut)).toEqual([day(14), day(21)]);
+  });
+
+  it('make nothing of cuts that are still to come, however many a task names', () => {
+    const query = { ...weekly, cuts: { ...weekly.cuts, last: 8_640_000_000_000_000 } };
+    const program = featurePrograms.get(query.source)!;
+    const history = program.open();
+    const asked = vi.spyOn(history, 'features');
+    const open = vi.spyOn(program, 'open').mockReturnValue(history);
+    expect(labelledSnapshots([order(8)], query, day(28)).map(({ cut }) => cut)).toEqual([day(14), day(21)]);
+    // Two that are mature, and the one before the first purchase.
+    expect(asked).toHaveBeenCalledTimes(3);
+    open.mockRestore();
   });
 
   it('are the latest ones when there are too many', () => {

@@ -60,7 +60,11 @@ export function labelledSnapshots(
   const history = program.open();
   for (const event of events) history.observe(event);
   const rows: LabelledSnapshot[] = [];
-  for (let cut = lastCut(query); cut >= query.cuts.first && rows.length < query.maxRows; cut -= query.cuts.everyMs) {
+  for (
+    let cut = lastMatureCut(query, seenUntil);
+    cut >= query.cuts.first && rows.length < query.maxRows;
+    cut -= query.cuts.everyMs
+  ) {
     const features = history.features(cut, cut - (query.embargoMs ?? 0));
     if (features === undefined) break;
     const label = labelAt(history, cut, labels[query.label], seenUntil);
@@ -96,6 +100,8 @@ export function imputedNow(
   return impute(features, how, { missing: missingValues(program.schema), earlier });
 }
 
-function lastCut({ cuts: { first, last, everyMs } }: ExampleQuery): Instant {
-  return first + Math.floor((last - first) / everyMs) * everyMs;
+/** Of cuts that are still to come a task may name millions: none of them costs a device anything. */
+function lastMatureCut({ label, cuts: { first, last, everyMs } }: ExampleQuery, seenUntil: Instant): Instant {
+  const mature = Math.min(last, seenUntil - labels[label] * dayMs);
+  return first + Math.floor((mature - first) / everyMs) * everyMs;
 }

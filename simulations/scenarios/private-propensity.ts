@@ -6,11 +6,14 @@
 
 import { base64url, floatsToBytes, invariant } from '@chorale/shared';
 import {
-  builtIn,
+  columnCentersOf,
+  deviceMoments,
   type FedAvgState,
   type FederatedAlgorithm,
   fedAvg,
   type LabelledRow,
+  type Preparation,
+  preparationOf,
 } from '@chorale/shared/algorithms';
 import { encodedBounds, type FeatureSchema } from '@chorale/shared/features';
 import { epsilonOf, type NoiseMultiplier, noiseMultiplierFor, toNumber } from '@chorale/shared/privacy';
@@ -18,7 +21,6 @@ import { chooseParameters } from '@chorale/shared/secagg';
 import { seededRandom } from '@chorale/shared/testing';
 import { logisticSpec } from '../baselines/index.ts';
 import { runFast } from '../fast.ts';
-import { centersOf, deviceMoments, type Preparation, preparationOf } from './device-moments.ts';
 import { Pool } from './pool.ts';
 
 export type PrivatePropensity = {
@@ -92,7 +94,7 @@ export async function trainPropensity(setting: PrivatePropensity, run: TrainingR
   const bounds = columnBounds(run.schema);
   const centers = bounds.lower.map(() => 0);
   const around = { ...bounds, centers, clipNorms: { distances: Math.sqrt(centers.length) }, rounds };
-  const found = centersOf(await stage.play(deviceMoments, around, inTurns(setting, run, 0)));
+  const found = columnCentersOf(await stage.play(deviceMoments, around, inTurns(setting, run, 0)));
   const spreads = { ...bounds, centers: found, clipNorms: usualLengths, rounds };
   const preparation = preparationOf(await stage.play(deviceMoments, spreads, inTurns(setting, run, 1)));
   const training = trainingConfig(setting, run.schema, preparation);
@@ -171,8 +173,7 @@ function createStage(
       let state: State | undefined;
       for await (const round of runFast({
         ...{ algorithm, config, devices, trainer: 'linear', seed: randomness, cohort, cohorts, ...noise },
-        // Threads know the registry's algorithms, and so not those that prepare.
-        workers: builtIn.has(algorithm.name) ? workers : 0,
+        workers,
       })) {
         for (const { charge, survivors } of round.cohorts) if (charge !== undefined) pool.charge(survivors, charge);
         state = round.state;

@@ -1,13 +1,14 @@
 /**
- * Where features lie and how far they spread, asked so that a little noise suffices: every device counts the same and
+ * For sums under noise, what `moments/1` is for exact ones: where features lie and how far they spread, asked so that a little noise suffices: every device counts the same and
  * sends means over its own rows, as distances from centres that are known already. The first asking knows only the declared
  * bounds and finds centres; the second measures spreads around them, which are short vectors and so need little noise.
  */
 
-import { invariant } from '@chorale/shared';
-import { defineAlgorithm, type LabelledRow } from '@chorale/shared/algorithms';
-import type { Standardization } from '@chorale/shared/models';
 import * as z from 'zod/mini';
+import { invariant } from '../errors.ts';
+import type { Standardization } from '../models/standardize.ts';
+import { defineAlgorithm } from './algorithm.ts';
+import { hasFiniteFeatures, type LabelledRow } from './labelled-row.ts';
 
 const column = z.array(z.number()).check(z.minLength(1), z.maxLength(65_536));
 
@@ -18,10 +19,19 @@ const shared = {
   /** In [−1, 1], the scale to which the bounds bring every column. */
   centers: column,
   /** Longest mean distance and longest mean square of one device; without the second, squares are not asked for. */
-  clipNorms: z.strictObject({ distances: z.number(), squares: z.optional(z.number()) }),
+  clipNorms: z.strictObject({
+    distances: z.number().check(z.positive()),
+    squares: z.optional(z.number().check(z.positive())),
+  }),
 };
-const config = z.strictObject({ ...shared, rounds: z.int().check(z.positive()) });
-const broadcast = z.strictObject(shared);
+type Shared = { lower: number[]; upper: number[]; centers: number[] };
+const columnsFit = z.refine<Shared>(
+  ({ lower, upper, centers }) =>
+    upper.length === lower.length && centers.length === lower.length && lower.every((low, i) => low < upper[i]!),
+  'lower, upper and centers: one of each per column, and every range from the lower to the upper',
+);
+const config = z.strictObject({ ...shared, rounds: z._default(z.int().check(z.positive()), 1) }).check(columnsFit);
+const broadcast = z.strictObject(shared).check(columnsFit);
 const state = z.strictObject({
   config,
   round: z.int().check(z.nonnegative()),
@@ -63,7 +73,7 @@ export const deviceMoments = defineAlgorithm<
 
   async contribute(broadcast, rows) {
     const { centers, clipNorms } = broadcast;
-    const scaled = rows.map((row) => scaledColumns(row, broadcast));
+    const scaled = rows.filter(hasFiniteFeatures).map((row) => scaledColumns(row, broadcast));
     const mean = (of: (distance: number) => number) =>
       Float32Array.from(centers, (center, i) => meanOf(scaled, (row) => of(row[i]! - center)));
     return {
@@ -85,10 +95,12 @@ export const deviceMoments = defineAlgorithm<
   },
 
   isDone: ({ config, round }) => round >= config.rounds,
+
+  summary: ({ round, contributors }) => ({ round, devices: contributors }),
 });
 
 /** Means of all columns as far as they are known now, in [−1, 1]: centres for the next asking. */
-export function centersOf({ config, contributors, distances }: DeviceMomentsState): number[] {
+export function columnCentersOf({ config, contributors, distances }: DeviceMomentsState): number[] {
   return config.centers.map((center, i) => clamp(center + distances[i]! / contributors, -1, 1));
 }
 
@@ -108,7 +120,7 @@ export function preparationOf(state: DeviceMomentsState, clip = 4): Preparation 
   invariant(config.clipNorms.squares !== undefined, 'spreads come from squares');
   const leastVariance = Math.sqrt(squaresVariance) / contributors;
   const half = config.lower.map((low, i) => (config.upper[i]! - low) / 2);
-  const mean = centersOf(state).map((center, i) => config.lower[i]! + half[i]! * (center + 1));
+  const mean = columnCentersOf(state).map((center, i) => config.lower[i]! + half[i]! * (center + 1));
   const std = half.map((unit, i) => {
     const variance = squares[i]! / contributors - (distances[i]! / contributors) ** 2;
     return unit * Math.sqrt(Math.max(0, leastVariance, variance));
