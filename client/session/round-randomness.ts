@@ -1,6 +1,6 @@
 /** All randomness of a round from one 32-byte draw: whoever knows the seed can recompute the contribution bit for bit. */
 
-import { type Bytes, bytes, concat, type Random, tag, u32 } from '@chorale/shared';
+import { type Bytes, bytes, type Random, readU32, tag, writeU32 } from '@chorale/shared';
 import { type CounterMode, hkdfMany, keystreamOf, portableCounterMode } from '@chorale/shared/crypto';
 
 export const roundSeedBytes = 32;
@@ -15,9 +15,8 @@ export type RoundRandomness = {
 };
 
 const [trainingLabel, encodingLabel, aggregationLabel] = (['training', 'encoding', 'aggregation'] as const).map(
-  (purpose) => tag(`chorale/round/${purpose}/v1`),
+  (purpose) => tag(`chorale/round/${purpose}/v2`),
 ) as [Bytes, Bytes, Bytes];
-const drawLabel = tag('chorale/draw/v1');
 const noSalt = bytes(0);
 
 /** The primitives that all randomness of a round is derived by: AES-128-CTR and HKDF-SHA-256. */
@@ -40,7 +39,7 @@ export function roundRandomness(seed: Bytes, by: Derivation = portable): RoundRa
 class Derived implements RoundRandomness {
   readonly #seed: Bytes;
   readonly #by: Derivation;
-  #keys: readonly Bytes[] | undefined;
+  #seeds: readonly Bytes[] | undefined;
 
   constructor(seed: Bytes, by: Derivation) {
     this.#seed = seed;
@@ -59,14 +58,17 @@ class Derived implements RoundRandomness {
     return this.#by.hkdfMany(this.#seed, noSalt, [aggregationLabel], 32)[0]!;
   }
 
-  /** Many rounds draw nothing at all. */
-  key(purpose: 0 | 1): Bytes {
-    this.#keys ??= this.#by.hkdfMany(this.#seed, noSalt, [trainingLabel, encodingLabel], 32);
-    return this.#keys[purpose]!;
+  /** Key and nonce of a purpose. Many rounds draw nothing at all. */
+  keystreamSeed(purpose: 0 | 1): Bytes {
+    this.#seeds ??= this.#by.hkdfMany(this.#seed, noSalt, [trainingLabel, encodingLabel], 28);
+    return this.#seeds[purpose]!;
   }
 }
 
-/** Every draw has a keystream of its own, named by how many draws came before it. */
+/** Where in a seed the nonce begins. */
+const nonceAt = 16;
+
+/** Every draw has a keystream of its own: to the nonce is added how many draws came before it. */
 class Draws implements Random {
   readonly #of: Derived;
   readonly #purpose: 0 | 1;
@@ -80,16 +82,10 @@ class Draws implements Random {
   }
 
   bytes(length: number): Bytes {
-    const [seed] = this.#by.hkdfMany(this.#of.key(this.#purpose), noSalt, [nameOf(this.#draws++)], 28);
-    return this.#by.encryptCounterMode(keystreamOf(seed!, zerosOf(length)));
+    const seed = this.#of.keystreamSeed(this.#purpose).slice();
+    writeU32(seed, nonceAt, readU32(seed, nonceAt) + this.#draws++);
+    return this.#by.encryptCounterMode(keystreamOf(seed, zerosOf(length)));
   }
-}
-
-/** Most rounds draw once or twice, and the names of their draws are the same in all. */
-const firstNames = Array.from({ length: 4 }, (_, draw) => concat(drawLabel, u32(draw)));
-
-function nameOf(draw: number): Bytes {
-  return firstNames[draw] ?? concat(drawLabel, u32(draw));
 }
 
 let zeros = bytes(0);
