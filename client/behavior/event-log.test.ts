@@ -101,6 +101,26 @@ describe('an event log', () => {
     expect(keysOf(disk)).toHaveLength(log.length);
   });
 
+  it('keeps orders and refunds while it has anything else to let go of', async () => {
+    const { log, disk, clock } = openLog({ maxEvents: 32 });
+    log.permit('granted');
+    const add = (name: string, at: number) => log.add({ ...event(clock.now() + at), name });
+    for (let i = 0; i < 10; i++) add(i % 2 === 0 ? 'Order Completed' : 'Order Refunded', i);
+    for (let i = 10; i < 100; i++) add('Product Viewed', i);
+    await log.flush();
+    expect(
+      log
+        .events()
+        .slice(0, 11)
+        .map(({ name }) => name !== 'Product Viewed'),
+    ).toEqual([...Array(10).fill(true), false]);
+    expect(log.length).toBeLessThanOrEqual(32);
+    expect(keysOf(disk)).toHaveLength(log.length);
+    for (let i = 100; i < 200; i++) add('Order Completed', i);
+    expect(log.length).toBeLessThanOrEqual(32);
+    expect(log.events().at(-1)?.at).toBe(clock.now() + 199);
+  });
+
   it('holds fewer while a decision is pending', () => {
     const { log, clock } = openLog({ maxPending: 10 });
     for (let i = 0; i < 100; i++) log.add(event(clock.now() + i));

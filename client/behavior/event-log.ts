@@ -4,7 +4,7 @@ import { type Bytes, type Clock, fromUtf8, type Instant, type Store, type StoreW
 import { type ChoraleEvent, parseEvent } from '@chorale/shared/features';
 
 export type EventLimits = {
-  /** Above it, the oldest go. */
+  /** Above it, the oldest go: as long as there are others, no orders and refunds, which features look back on for longest. */
   readonly maxEvents: number;
   /** Held in memory while nobody has decided yet whether they may be stored. */
   readonly maxPending: number;
@@ -130,7 +130,7 @@ export class EventLog {
   #evict(): void {
     const limit = this.#permission === 'pending' ? this.#limits.maxPending : this.#limits.maxEvents;
     const surplus = this.#kept.length - limit;
-    if (surplus > 0) this.#forget(Math.max(surplus, Math.floor(limit * evictedShare)));
+    if (surplus > 0) this.#drop(oldestToSpare(this.#kept, Math.max(surplus, Math.floor(limit * evictedShare))));
     const oldest = this.#ports.clock.now() - this.#limits.retentionMs;
     if (this.#isOlder(oldest)) this.#forget(this.#kept.findLastIndex(({ event }) => event.at < oldest) + 1);
   }
@@ -142,10 +142,13 @@ export class EventLog {
 
   /** The oldest `count` leave memory and store. */
   #forget(count: number): void {
-    if (count === 0) return;
-    for (const { key } of this.#kept.splice(0, count)) {
-      if (this.#permission === 'granted') this.#write({ do: 'delete', key });
-    }
+    this.#drop(new Set(this.#kept.slice(0, count)));
+  }
+
+  #drop(dropped: ReadonlySet<Kept>): void {
+    if (dropped.size === 0) return;
+    this.#kept = this.#kept.filter((one) => !dropped.has(one));
+    if (this.#permission === 'granted') for (const { key } of dropped) this.#write({ do: 'delete', key });
     this.#revision += 1;
   }
 
@@ -172,6 +175,16 @@ export class EventLog {
       this.#ports.onError(error);
     }
   }
+}
+
+const lasting = new Set(['Order Completed', 'Order Refunded']);
+
+/** A page view a minute would otherwise push out in a week what a person bought in a year. */
+function oldestToSpare(kept: readonly Kept[], count: number): ReadonlySet<Kept> {
+  const [passing, orders] = [true, false].map((isPassing) =>
+    kept.filter(({ event }) => lasting.has(event.name) !== isPassing),
+  );
+  return new Set([...passing!, ...orders!].slice(0, count));
 }
 
 function keyOf(at: Instant, number: number): string {
