@@ -8,7 +8,7 @@ import {
   type TrainableSpec,
 } from '@chorale/shared/models';
 import { fitLogisticRegression } from './logistic-regression.ts';
-import type { Rows } from './rows.ts';
+import type { Rows, Scorer } from './rows.ts';
 
 /** Moments over all rows at once, as one secure sum over devices would give them. */
 export function centralStandardization({ features, rowCount }: Rows, width: number): Standardization {
@@ -24,9 +24,14 @@ export function centralStandardization({ features, rowCount }: Rows, width: numb
 
 /** Logistic regression on the train rows. @returns one score per test row */
 export function centralScores(train: Rows, test: Rows, width: number): Float32Array {
+  return centralModel(train, width)(test);
+}
+
+/** Logistic regression on the train rows, to score any others by. */
+export function centralModel(train: Rows, width: number): Scorer {
   const standardization = centralStandardization(train, width);
   const parameters = fitLogisticRegression(standardizedRows(train, standardization), width);
-  return predict(logisticSpec(width), parameters, standardize(test.features, standardization));
+  return ({ features }) => predict(logisticSpec(width), parameters, standardize(features, standardization));
 }
 
 export function standardizedRows(rows: Rows, standardization: Standardization): Rows {

@@ -3,7 +3,7 @@
 import { predict, type Standardization } from '@chorale/shared/models';
 import { baseRateOf, logisticSpec, standardizedRows } from './central.ts';
 import { fitLogisticRegression } from './logistic-regression.ts';
-import type { Rows } from './rows.ts';
+import type { Rows, Scorer } from './rows.ts';
 
 /**
  * What a device could be shipped with is granted to it: the standardisation, and the base rate as a prior worth one
@@ -19,18 +19,31 @@ export function localOnlyScores(
   standardization: Standardization,
   ridge = 20,
 ): Float32Array {
+  return localOnlyModel(train, width, standardization, ridge)(test);
+}
+
+/** As `localOnlyScores`, for several sets of rows: a device's model is trained when it is first asked. */
+export function localOnlyModel(train: Rows, width: number, standardization: Standardization, ridge = 20): Scorer {
   const spec = logisticSpec(width);
   const own = runsByOwner(standardizedRows(train, standardization), width);
   const baseRate = baseRateOf(train);
   const biasPrior = { mean: Math.log(baseRate / (1 - baseRate)), strength: 1 };
-  const scores = new Float32Array(test.rowCount).fill(baseRate);
-  for (const [owner, rows] of runsByOwner(standardizedRows(test, standardization), width)) {
-    const trainRows = own.get(owner);
-    if (trainRows === undefined) continue;
-    const parameters = fitLogisticRegression(trainRows, width, { ridge, biasPrior });
-    scores.set(predict(spec, parameters, rows.features), rows.start);
-  }
-  return scores;
+  const trained = new Map<number, Float32Array>();
+  const modelOf = (owner: number): Float32Array | undefined => {
+    const rows = own.get(owner);
+    if (rows === undefined) return undefined;
+    const model = trained.get(owner) ?? fitLogisticRegression(rows, width, { ridge, biasPrior });
+    trained.set(owner, model);
+    return model;
+  };
+  return (rows) => {
+    const scores = new Float32Array(rows.rowCount).fill(baseRate);
+    for (const [owner, { features, start }] of runsByOwner(standardizedRows(rows, standardization), width)) {
+      const model = modelOf(owner);
+      if (model !== undefined) scores.set(predict(spec, model, features), start);
+    }
+    return scores;
+  };
 }
 
 type OwnRows = Rows & { readonly start: number };

@@ -6,6 +6,9 @@ import type { Batchable } from '@chorale/shared/models';
 /** Raw features; `owners` tells whose row each is, by the customer's place in the data set. */
 export type Rows = Batchable & { readonly owners: Uint32Array };
 
+/** A trained model. @returns one score per row */
+export type Scorer = (rows: Rows) => Float32Array;
+
 /** @param snapshots one list per customer */
 export function rowsOf(snapshots: readonly (readonly LabelledRow[])[], width: number): Rows {
   const flat = snapshots.flat();

@@ -17,7 +17,7 @@ import { chartsOf } from '../report/charts.ts';
 import { htmlReport } from '../report/html-report.ts';
 import { createProgress } from '../report/progress.ts';
 import type { People } from '../scenarios/purchase-people.ts';
-import { baselines } from '../study/baselines.ts';
+import { baselinesFor } from '../study/baselines.ts';
 import { federatedAdditive, federatedLogistic } from '../study/federated.ts';
 import type { Ground, Method } from '../study/method.ts';
 import { privateLogistic } from '../study/private.ts';
@@ -144,9 +144,7 @@ function peopleOf(table: Table, options: Options, name: string): { people: Peopl
 }
 
 function methodsFor(ground: Ground, { epsilon }: Options, output: LabOutput): Method[] {
-  const has = (needed?: string) =>
-    needed === undefined || ground.schema.features.some((feature) => feature.name === needed);
-  const plain = [federatedAdditive, federatedLogistic, ...baselines.filter(({ needs }) => has(needs))];
+  const plain = [federatedAdditive, federatedLogistic, ...baselinesFor(ground.schema)];
   if (epsilon === 'none') return plain;
   const promises = (epsilon ?? usualEpsilons).map(privateLogistic);
   try {

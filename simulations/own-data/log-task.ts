@@ -1,10 +1,9 @@
 /** Weekly cuts over somebody's own log: training labels end before the first test cut begins. */
 
 import { ChoraleError, type Instant } from '@chorale/shared';
-import { dayMs, type ExampleQuery, type LabelName } from '@chorale/shared/features';
-import { rowsOf } from '../baselines/index.ts';
-import { schemaOf, snapshotsOf } from '../datasets/tasks.ts';
-import type { People } from '../scenarios/purchase-people.ts';
+import { dayMs, type LabelName } from '@chorale/shared/features';
+import type { PropensityTask } from '../datasets/tasks.ts';
+import { type People, peopleOfTask } from '../scenarios/purchase-people.ts';
 import type { CustomerLog } from './log-lines.ts';
 
 const weekMs = 7 * dayMs;
@@ -19,23 +18,13 @@ const leastPositives = 10;
 export function peopleOfLog(log: CustomerLog, horizonDays: 7 | 30): People {
   if (log.customers.length < leastCustomers)
     throw new ChoraleError('invalid-input', `${log.customers.length} customers; at least ${leastCustomers} are needed`);
-  const { train, test } = queries(log, horizonDays);
   const dataset = { name: 'synthetic', origin: '', customers: log.customers, seenUntil: log.last + 1 } as const;
-  const snapshots = snapshotsOf(dataset, train);
-  const width = schemaOf(train).features.length;
-  const people = {
-    devices: snapshots.filter((rows) => rows.length > 0),
-    train: rowsOf(snapshots, width),
-    test: rowsOf(snapshotsOf(dataset, test), width),
-  };
+  const people = peopleOfTask(dataset, queries(log, horizonDays));
   checkLabels(people, horizonDays);
   return people;
 }
 
-function queries(
-  { first, last, source }: CustomerLog,
-  horizonDays: 7 | 30,
-): { train: ExampleQuery; test: ExampleQuery } {
+function queries({ first, last, source }: CustomerLog, horizonDays: 7 | 30): PropensityTask {
   const horizonMs = horizonDays * dayMs;
   const lastTest = midnightBefore(last + 1 - horizonMs);
   const firstTest = lastTest - (testCuts - 1) * weekMs;

@@ -1,5 +1,6 @@
 /** A study as one HTML page that needs nothing else: no script, no font, no network. */
 
+import type { StudyRecord } from '../study/record.ts';
 import type { MethodSummary } from '../study/run-study.ts';
 import { type Chart, chartsOf } from './charts.ts';
 
@@ -43,7 +44,17 @@ ${summaries.length > 0 ? comparisonOf(summaries) : ''}
 function comparisonOf(summaries: readonly MethodSummary[]): string {
   return `<h2>Comparison</h2>
 ${tableOf(summaries)}
+<p class="hint">${sternerHint(summaries[0]?.record.figures ?? {})}</p>
 <p class="hint">Of each method the run with the median AUC. The interval (95 %) comes from drawing customers again; where there were several seeds, their range stands below the AUC. Lift is that of the best-scored tenth. Accuracy is left out: saying "no" to everybody is right for ${percent(summaries[0]?.record.figures.majorityAccuracy)} of the rows.</p>`;
+}
+
+function sternerHint({ rows, rowsEmbargoChanges, rowsUnseen, customersUnseen }: StudyRecord['figures']): string {
+  const embargo =
+    rowsEmbargoChanges === undefined
+      ? 'hours are not known here'
+      : `of the ${rows} test rows ${rowsEmbargoChanges} are others then`;
+  const unseen = rowsUnseen === undefined ? '' : `: ${rowsUnseen} rows of ${customersUnseen} customers`;
+  return `"An hour before" is the AUC where rows know nothing of the last hour before their cut: ${embargo}. "Unseen" is that of customers without any training row${unseen}.`;
 }
 
 function tableOf(summaries: readonly MethodSummary[]): string {
@@ -54,6 +65,8 @@ function tableOf(summaries: readonly MethodSummary[]): string {
       `<th scope="row">${escaped(record.title)}<br><small>${kind === 'baseline' ? 'baseline' : 'secure sums'}</small></th>`,
       `<td class="auc">${decimals(figures.auc)}${range}</td>`,
       `<td>${decimals(interval95.low)}–${decimals(interval95.high)}${barOf(figures.auc, interval95)}</td>`,
+      `<td>${decimals(figures.aucEmbargoed)}</td>`,
+      `<td>${decimals(figures.aucUnseen)}</td>`,
       `<td>${decimals(figures.prAuc)}</td>`,
       `<td>${decimals(figures.logLoss)}<br><small>base ${decimals(figures.baseRateLogLoss)}</small></td>`,
       `<td>${decimals(figures.calibration, 2)}</td>`,
@@ -63,7 +76,19 @@ function tableOf(summaries: readonly MethodSummary[]): string {
     ];
     return `<tr class="${kind}">${cells.join('')}</tr>`;
   });
-  const heads = ['', 'AUC', '95 % interval', 'PR-AUC', 'log loss', 'calibration', 'lift', 'ε', 'rounds'];
+  const heads = [
+    '',
+    'AUC',
+    '95 % interval',
+    'an hour before',
+    'unseen',
+    'PR-AUC',
+    'log loss',
+    'calibration',
+    'lift',
+    'ε',
+    'rounds',
+  ];
   return `<div class="wide"><table><thead><tr>${heads.map((one) => `<th scope="col">${one}</th>`).join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
 }
 

@@ -1,3 +1,4 @@
+import { rocAuc, tableOfRows } from '@chorale/shared/algorithms';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Dataset } from '../datasets/dataset.ts';
 import { endOfObservation } from '../datasets/tasks.ts';
@@ -44,6 +45,21 @@ describe('the page of a reproduction', () => {
     // Both curves, one of them as that of another seed.
     expect(learningChart(page).match(/<path[^>]*fill="none"[^>]*stroke="#2f6fed"/g)).toHaveLength(2);
     expect(page).toContain('thin lines are other seeds');
+  });
+
+  it('stands for a report that has the baselines, and the model where it has it harder', () => {
+    const aucOf = (name: string) => {
+      const run = runs.find(({ about }) => about.name === name)!;
+      if (!('outcome' in run)) throw new Error('it has scores');
+      return rocAuc(tableOfRows(run.outcome.scores, run.judged.test.labels));
+    };
+    expect(report).toMatchObject({
+      ...{ aucCentral: aucOf('central-logistic'), aucCentralBoosting: aucOf('central-boosting') },
+      ...{ aucLocalOnly: aucOf('local-only'), aucOwnRate: aucOf('own-rate'), aucRecency: aucOf('recency-only') },
+      ...{ aucBaseRate: 0.5, logLossBaseRate: expect.closeTo(0.4, 0), majorityAccuracy: expect.closeTo(0.85, 0) },
+      ...{ aucEmbargoed: expect.closeTo(Number(report.auc), 1), rowsUnseen: expect.any(Number) },
+    });
+    expect(aucOf('recency-only')).not.toBe(aucOf('own-rate'));
   });
 
   it('needs nothing else: no script, no font, no network; and text cannot become markup', () => {

@@ -9,8 +9,8 @@ import { htmlReport, type ReportHead } from './html-report.ts';
 export function reproductionPage(head: ReportHead, runs: readonly ShownRun[]): string {
   const records = runs.flatMap((run): StudyRecord[] => {
     if (!('outcome' in run)) return [];
-    const { about, seed, outcome, test } = run;
-    return [recordOf({ study: head.title, seed, seconds: 0 }, about, outcome, { test })];
+    const { about, seed, outcome, judged } = run;
+    return [recordOf({ study: head.title, seed, seconds: 0 }, about, outcome, judged)];
   });
   const summaries = summarize(records);
   const bare = bareCurves(runs);

@@ -6,15 +6,15 @@
 import { additiveBoosting, gridCountsOf, histogram, rocAuc, tableOfRows } from '@chorale/shared/algorithms';
 import { binEdgesOf, gridOf, type LabelName, transactions1 } from '@chorale/shared/features';
 import { seededRandom } from '@chorale/shared/testing';
-import { baseRateOf, centralScores } from '../baselines/index.ts';
 import type { Dataset } from '../datasets/dataset.ts';
 import { runFast } from '../fast.ts';
 import { bootstrapInterval } from '../metrics/bootstrap.ts';
+import type { Outcome } from '../study/method.ts';
 import { trainedOutcome } from '../study/trained-outcome.ts';
 import { medianBy } from './median.ts';
-import { type People, peopleOf, width } from './purchase-people.ts';
+import { baselineFigures, outcomeFigures } from './purchase-figures.ts';
+import { type People, peopleOf } from './purchase-people.ts';
 import type { PurchaseScenario, ScenarioReport, ScenarioSetting } from './scenario.ts';
-import { showBaselines } from './shown-baselines.ts';
 
 type Setting = {
   /** Devices in one round, over as many cohorts as hold them. */
@@ -51,31 +51,27 @@ async function run(
 ): Promise<ScenarioReport> {
   const people = peopleOf(dataset, label);
   progress.begin('training', seeds * setting.rounds);
-  const runs: { seed: number; scores: Float32Array; auc: number; stepsBack: number }[] = [];
+  const runs: { seed: number; outcome: Outcome; auc: number; stepsBack: number }[] = [];
   for (let seed = 1; seed <= seeds; seed++) {
     const onRound = (round: number) => progress.advance((seed - 1) * setting.rounds + round, `seed ${seed}`);
     const { outcome, state } = await trained(people, setting, { seed, workers }, onRound);
-    const { scores } = outcome;
-    onRun?.({ about, seed, outcome, test: people.test });
-    runs.push({ seed, scores, stepsBack: state.stepsBack, auc: aucOf(scores, people.test.labels) });
+    onRun?.({ about, seed, outcome, judged: people });
+    runs.push({ seed, outcome, stepsBack: state.stepsBack, auc: aucOf(outcome.scores, people.test.labels) });
   }
   progress.end();
-  await showBaselines(people, onRun);
-  const { scores, auc } = medianBy(runs, (one) => one.auc);
-  const { train, test } = people;
-  const baseRate = baseRateOf(test);
+  const { outcome, auc } = medianBy(runs, (one) => one.auc);
   return {
     name: `${dataset.name} ${label} additive`,
     ...{ auc, rounds: setting.rounds, epsilon: null, seeds },
     /** Of the median run, by drawing customers again. */
-    interval95: bootstrapInterval({ ...test, scores }, aucOf, { random: seededRandom('interval') }),
-    aucCentralLogistic: aucOf(centralScores(train, test, width), test.labels),
-    majorityAccuracy: Math.max(baseRate, 1 - baseRate),
+    interval95: bootstrapInterval({ ...people.test, ...outcome }, aucOf, { random: seededRandom('interval') }),
+    ...outcomeFigures(outcome, people),
+    ...(await baselineFigures(people, { progress, onRun })),
     roundsForEdges: 1,
     devices: people.devices.length,
     devicesPerRound: Math.min(setting.devices, people.devices.length),
     bins,
-    perSeed: runs.map(({ scores: _, ...figures }) => figures),
+    perSeed: runs.map(({ outcome: _, ...figures }) => figures),
   };
 }
 

@@ -6,9 +6,9 @@
 import { rocAuc, tableOfRows } from '@chorale/shared/algorithms';
 import { type LabelName, transactions1 } from '@chorale/shared/features';
 import { seededRandom } from '@chorale/shared/testing';
-import type { Rows } from '../baselines/index.ts';
 import type { Dataset } from '../datasets/dataset.ts';
 import { bootstrapInterval } from '../metrics/bootstrap.ts';
+import type { Outcome } from '../study/method.ts';
 import { privateOutcome } from '../study/private.ts';
 import { medianBy } from './median.ts';
 import {
@@ -18,9 +18,9 @@ import {
   roundsOf,
   type TrainedPropensity,
 } from './private-propensity.ts';
-import { peopleOf } from './purchase-people.ts';
+import { baselineFigures, outcomeFigures } from './purchase-figures.ts';
+import { type People, peopleOf } from './purchase-people.ts';
 import type { PurchaseScenario, ScenarioSetting } from './scenario.ts';
-import { showBaselines } from './shown-baselines.ts';
 
 /** Step sizes, clip norms, rounds and how participations are divided were chosen in sight of the test weeks: that is not in ε. */
 export const setting: PrivatePropensity = {
@@ -87,30 +87,38 @@ async function run(
       const onRound = () => progress.advance(++played, `seed ${seed}, ${isNoisy ? 'with' : 'without'} noise`);
       const training = { devices, schema: transactions1, seed, isNoisy, workers, onRound };
       const { trained, outcome } = await privateOutcome(setting, training, test);
-      onRun?.({ about: isNoisy ? abouts.noisy : abouts.quiet, seed, outcome, test });
-      return { trained, scores: outcome.scores };
+      onRun?.({ about: isNoisy ? abouts.noisy : abouts.quiet, seed, outcome, judged: people });
+      return { trained, outcome };
     };
     runs.push({ seed, noisy: await once(true), quiet: await once(false) });
   }
   progress.end();
-  await showBaselines(people, onRun);
-  return reportOf(`${dataset.name} ${name}`, setting, runs, test, devices.length);
+  const baselines = await baselineFigures(people, { progress, onRun });
+  return reportOf(`${dataset.name} ${name}`, setting, runs, people, baselines);
 }
 
-type Scored = { readonly trained: TrainedPropensity; readonly scores: Float32Array };
+type Scored = { readonly trained: TrainedPropensity; readonly outcome: Outcome };
 type Run = { readonly seed: number; readonly noisy: Scored; readonly quiet: Scored };
 
-function reportOf(name: string, setting: PrivatePropensity, runs: readonly Run[], test: Rows, devices: number) {
-  const aucOf = (scores: Float32Array) => rocAuc(tableOfRows(scores, test.labels));
+function reportOf(
+  name: string,
+  setting: PrivatePropensity,
+  runs: readonly Run[],
+  people: People,
+  baselines: Awaited<ReturnType<typeof baselineFigures>>,
+) {
+  const { test } = people;
+  const devices = people.devices.length;
+  const aucOf = ({ scores }: Outcome) => rocAuc(tableOfRows(scores, test.labels));
   const perSeed = runs.map(({ seed, noisy, quiet }) => {
     const { epsilon, mostParticipations } = noisy.trained;
     return {
-      ...{ seed, auc: aucOf(noisy.scores), aucWithoutNoise: aucOf(quiet.scores) },
-      ...{ epsilon: epsilon ?? Number.POSITIVE_INFINITY, mostParticipations, scores: noisy.scores },
+      ...{ seed, auc: aucOf(noisy.outcome), aucWithoutNoise: aucOf(quiet.outcome) },
+      ...{ epsilon: epsilon ?? Number.POSITIVE_INFINITY, mostParticipations, outcome: noisy.outcome },
     };
   });
   const median = medianBy(perSeed, ({ auc }) => auc);
-  const scored = { scores: median.scores, labels: test.labels, owners: test.owners };
+  const scored = { ...test, ...median.outcome };
   const metric = (scores: Float32Array, labels: Float32Array) => rocAuc(tableOfRows(scores, labels));
   const multiplier = multiplierOf(setting);
   const { cohort, delta, rounds, participations } = setting;
@@ -124,6 +132,8 @@ function reportOf(name: string, setting: PrivatePropensity, runs: readonly Run[]
     aucWithoutNoise: medianBy(perSeed, ({ aucWithoutNoise }) => aucWithoutNoise).aucWithoutNoise,
     /** Of the median run, by drawing customers again; the choice of devices and noise is in `perSeed`. */
     interval95: bootstrapInterval(scored, metric, { random: seededRandom('interval') }),
+    ...outcomeFigures(median.outcome, people),
+    ...baselines,
     noiseMultiplier: multiplier.numerator / multiplier.denominator,
     participations: Math.max(...perSeed.map(({ mostParticipations }) => mostParticipations)),
     /** Of them in the rounds that trained the model. */
@@ -135,6 +145,6 @@ function reportOf(name: string, setting: PrivatePropensity, runs: readonly Run[]
     mechanism: 'distributed',
     accountant: 'zcdp',
     ...{ devices, cohort, honestSurvivors: honestSurvivorsOf(setting) },
-    perSeed: perSeed.map(({ scores: _, ...figures }) => figures),
+    perSeed: perSeed.map(({ outcome: _, ...figures }) => figures),
   };
 }

@@ -7,22 +7,16 @@ import { fedAvg, moments, rocAuc, standardizationOfMoments, tableOfRows } from '
 import { encodedBounds, type LabelName, transactions1 } from '@chorale/shared/features';
 import type { Standardization } from '@chorale/shared/models';
 import { seededRandom } from '@chorale/shared/testing';
-import {
-  baseRateOf,
-  centralScores,
-  centralStandardization,
-  localOnlyScores,
-  logisticSpec,
-} from '../baselines/index.ts';
+import { logisticSpec } from '../baselines/index.ts';
 import type { Dataset } from '../datasets/dataset.ts';
 import { runFast } from '../fast.ts';
 import { bootstrapInterval } from '../metrics/bootstrap.ts';
 import type { Outcome } from '../study/method.ts';
 import { trainedOutcome } from '../study/trained-outcome.ts';
 import { medianBy } from './median.ts';
+import { baselineFigures, outcomeFigures } from './purchase-figures.ts';
 import { type People, peopleOf, width } from './purchase-people.ts';
 import type { PurchaseScenario, ScenarioReport, ScenarioSetting } from './scenario.ts';
-import { showBaselines } from './shown-baselines.ts';
 
 /** Step sizes and rounds are those of a prototype, which chose them in sight of the test weeks. */
 const setting = {
@@ -57,27 +51,22 @@ async function run(
 ): Promise<ScenarioReport> {
   const people = peopleOf(dataset, label);
   progress.begin('training', seeds * setting.rounds);
-  const runs: { seed: number; scores: Float32Array; auc: number }[] = [];
+  const runs: { seed: number; outcome: Outcome; auc: number }[] = [];
   for (let seed = 1; seed <= seeds; seed++) {
     const onRound = (round: number) => progress.advance((seed - 1) * setting.rounds + round, `seed ${seed}`);
     const outcome = await trained(people, { seed, workers }, onRound);
-    onRun?.({ about, seed, outcome, test: people.test });
-    runs.push({ seed, scores: outcome.scores, auc: aucOf(outcome.scores, people.test.labels) });
+    onRun?.({ about, seed, outcome, judged: people });
+    runs.push({ seed, outcome, auc: aucOf(outcome.scores, people.test.labels) });
   }
   progress.end();
-  await showBaselines(people, onRun);
-  const { scores, auc } = medianBy(runs, (one) => one.auc);
-  const { train, test } = people;
-  const local = localOnlyScores(train, test, width, centralStandardization(train, width));
-  const baseRate = baseRateOf(test);
+  const { outcome, auc } = medianBy(runs, (one) => one.auc);
   return {
     name: `${dataset.name} ${label} fed-adam`,
     ...{ auc, rounds: setting.rounds, epsilon: null, seeds },
     /** Of the median run, by drawing customers again. */
-    interval95: bootstrapInterval({ ...test, scores }, aucOf, { random: seededRandom('interval') }),
-    aucCentral: aucOf(centralScores(train, test, width), test.labels),
-    aucLocalOnly: aucOf(local, test.labels),
-    majorityAccuracy: Math.max(baseRate, 1 - baseRate),
+    interval95: bootstrapInterval({ ...people.test, ...outcome }, aucOf, { random: seededRandom('interval') }),
+    ...outcomeFigures(outcome, people),
+    ...(await baselineFigures(people, { progress, onRun })),
     devices: people.devices.length,
     cohort: setting.cohort,
     perSeed: runs.map(({ seed, auc }) => ({ seed, auc })),

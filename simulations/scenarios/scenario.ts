@@ -1,11 +1,10 @@
 /** The shape of a published figure that the laboratory reaches again: one scenario, one file. */
 
 import { ChoraleError } from '@chorale/shared';
-import type { Rows } from '../baselines/index.ts';
 import type { Dataset, DatasetName } from '../datasets/dataset.ts';
 import { locateDataset } from '../datasets/locate.ts';
 import type { Progress } from '../report/progress.ts';
-import type { About, Outcome } from '../study/method.ts';
+import type { About, Judged, Outcome } from '../study/method.ts';
 
 export type Scenario = {
   /** As `--only` knows it. */
@@ -46,7 +45,7 @@ export type ScenarioSetting = {
 
 /** One run as a report shows it: what it scored on which rows, or only how one figure went from round to round. */
 export type ShownRun = { readonly about: About; readonly seed: number } & (
-  | { readonly outcome: Outcome; readonly test: Rows }
+  | { readonly outcome: Outcome; readonly judged: Judged }
   | { readonly figure: string; readonly curve: readonly (readonly [round: number, value: number])[] }
 );
 

@@ -114,10 +114,10 @@ async function judgedBy({ train, test }: Fold, by: By, onRound: () => void): Pro
 }
 
 /** All sessions, each scored by the trees that its own fold had no part in; the curve is a mean over folds. */
-function together(judged: readonly Judged[], side: 'secure' | 'central'): { outcome: Outcome; test: Rows } {
+function together(judged: readonly Judged[], side: 'secure' | 'central'): { outcome: Outcome; judged: { test: Rows } } {
   const floats = (of: (one: Judged) => Float32Array) => Float32Array.from(judged.flatMap((one) => [...of(one)]));
   const labels = floats(({ test }) => test.labels);
-  const { learning = [], ...outcome } = judged[0]![side];
+  const { learning = [], scoresOf: _, ...outcome } = judged[0]![side];
   const mean = (place: number) => judged.reduce((sum, one) => sum + one[side].learning![place]!.auc, 0) / folds;
   return {
     outcome: {
@@ -126,7 +126,9 @@ function together(judged: readonly Judged[], side: 'secure' | 'central'): { outc
       learning: learning.map(({ round }, place) => ({ round, auc: mean(place) })),
     },
     // Nobody has two sessions.
-    test: { ...judged[0]!.test, labels, owners: Uint32Array.from(labels, (_, row) => row), rowCount: labels.length },
+    judged: {
+      test: { ...judged[0]!.test, labels, owners: Uint32Array.from(labels, (_, row) => row), rowCount: labels.length },
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 /** A way to come to scores, as a study compares them. */
 
 import type { FeatureSchema } from '@chorale/shared/features';
+import type { Scorer } from '../baselines/index.ts';
 import type { People } from '../scenarios/purchase-people.ts';
 
 export type Ground = {
@@ -31,11 +32,16 @@ export type Method = About & {
 export type Outcome = {
   /** One per test row. */
   readonly scores: Float32Array;
+  /** The model that gave them, where it is one. */
+  readonly scoresOf?: Scorer;
   readonly learning?: readonly LearningPoint[];
   readonly cost?: Cost;
   /** What taking part has cost at most; at δ = 1e-5. */
   readonly epsilon?: number;
 };
+
+/** Whom an outcome is judged on, and what is known about them. */
+export type Judged = Pick<People, 'test'> & Partial<Pick<People, 'train' | 'embargoed'>>;
 
 export type LearningPoint = { readonly round: number; readonly auc: number };
 

@@ -2,7 +2,7 @@
 
 import { ChoraleError } from '@chorale/shared';
 import { parameterCount, predict, standardize } from '@chorale/shared/models';
-import { logisticSpec, type Rows } from '../baselines/index.ts';
+import { logisticSpec, type Rows, type Scorer } from '../baselines/index.ts';
 import {
   type PrivatePropensity,
   roundsOf,
@@ -39,15 +39,19 @@ export async function privateOutcome(
   test: Rows,
 ): Promise<{ readonly trained: TrainedPropensity; readonly outcome: Outcome }> {
   const spec = logisticSpec(run.schema.features.length);
-  const scoresOf = ({ parameters, standardization }: Pick<TrainedPropensity, 'parameters' | 'standardization'>) =>
-    predict(spec, parameters, standardize(test.features, standardization));
+  const scorerOf =
+    ({ parameters, standardization }: Pick<TrainedPropensity, 'parameters' | 'standardization'>): Scorer =>
+    ({ features }) =>
+      predict(spec, parameters, standardize(features, standardization));
   const curve = learningCurve(test, setting.rounds);
   const onModel: TrainingRun['onModel'] = (round, model) => {
-    if (curve.isDue(round)) curve.look(round, scoresOf(model));
+    if (curve.isDue(round)) curve.look(round, scorerOf(model)(test));
   };
   const trained = await trainPropensity(setting, { ...run, onModel });
+  const scoresOf = scorerOf(trained);
   const outcome = {
-    scores: scoresOf(trained),
+    scores: scoresOf(test),
+    scoresOf,
     learning: curve.points,
     ...(trained.epsilon !== undefined && { epsilon: trained.epsilon }),
     cost: {

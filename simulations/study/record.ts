@@ -5,8 +5,8 @@ import { seededRandom } from '@chorale/shared/testing';
 import * as z from 'zod/mini';
 import { bootstrapInterval } from '../metrics/bootstrap.ts';
 import { reportScores } from '../metrics/score-report.ts';
-import type { People } from '../scenarios/purchase-people.ts';
-import type { About, Outcome } from './method.ts';
+import type { About, Judged, Outcome } from './method.ts';
+import { sternerFigures } from './sterner.ts';
 
 const point = z.tuple([z.number(), z.number()]);
 
@@ -39,14 +39,14 @@ export type StudyRecord = z.infer<typeof studyRecord>;
 
 export type RunOf = Pick<StudyRecord, 'study' | 'seed' | 'seconds'>;
 
-export function recordOf(run: RunOf, method: About, outcome: Outcome, { test }: Pick<People, 'test'>): StudyRecord {
+export function recordOf(run: RunOf, method: About, outcome: Outcome, judged: Judged): StudyRecord {
   const { scores, learning = [], cost, epsilon } = outcome;
-  const { labels, owners } = test;
+  const { labels, owners } = judged.test;
   const ranked = rankedRows(scores, labels);
   return {
     ...run,
     ...{ method: method.name, title: method.title, kind: method.kind },
-    figures: { ...reportScores(scores, labels) },
+    figures: { ...reportScores(scores, labels), ...sternerFigures(outcome, judged) },
     interval95: bootstrapInterval({ scores, labels, owners }, aucOf, { random: seededRandom('interval') }),
     ...curvesOf(ranked),
     calibration: calibrationOf(ranked),

@@ -2,7 +2,7 @@
 
 import { type LabelledRow, rocAuc, tableOfRows } from '@chorale/shared/algorithms';
 import { predict, standardize } from '@chorale/shared/models';
-import type { Rows } from '../baselines/index.ts';
+import type { Rows, Scorer } from '../baselines/index.ts';
 import { type FastOptions, runFast } from '../fast.ts';
 import type { LearningPoint, Outcome } from './method.ts';
 
@@ -15,6 +15,8 @@ export type Looking = {
   readonly onRound: (round: number) => void;
 };
 
+type Scored = { readonly scores: Float32Array; readonly scoresOf: Scorer };
+
 /** @returns the algorithm's last state beside the outcome */
 export async function trainedOutcome<Config, State, Broadcast, Name extends string>(
   training: FastOptions<Config, State, Broadcast, LabelledRow, Name>,
@@ -22,7 +24,7 @@ export async function trainedOutcome<Config, State, Broadcast, Name extends stri
 ): Promise<{ readonly outcome: Outcome; readonly state: State }> {
   const { algorithm, devices, cohort, cohortCount = 1 } = training;
   const curve = learningCurve(test, rounds);
-  let last: { state: State; scores: Float32Array; rounds: number; dimension: number } | undefined;
+  let last: (Scored & { state: State; rounds: number; dimension: number }) | undefined;
   for await (const { round, state, cohorts } of runFast(training)) {
     onRound(round + 1);
     if (!curve.isDue(round + 1) && !algorithm.isDone(state)) continue;
@@ -30,10 +32,11 @@ export async function trainedOutcome<Config, State, Broadcast, Name extends stri
     // The first tree takes several rounds.
     if (model === undefined) continue;
     const { spec, parameters, standardization } = model;
-    const features = standardization ? standardize(test.features, standardization) : test.features;
-    const scores = predict(spec, parameters, features);
+    const scoresOf: Scorer = ({ features }) =>
+      predict(spec, parameters, standardization ? standardize(features, standardization) : features);
+    const scores = scoresOf(test);
     curve.look(round + 1, scores);
-    last = { state, scores, rounds: round + 1, dimension: cohorts[0]!.sum.length };
+    last = { state, scores, scoresOf, rounds: round + 1, dimension: cohorts[0]!.sum.length };
   }
   if (last === undefined) throw new Error('a training takes a round');
   const cost = {
@@ -41,7 +44,8 @@ export async function trainedOutcome<Config, State, Broadcast, Name extends stri
     uploadBytes: 4 * last.dimension,
     participations: (last.rounds * cohort * cohortCount) / devices.length + preparations,
   };
-  return { outcome: { scores: last.scores, learning: curve.points, cost }, state: last.state };
+  const { scores, scoresOf, state } = last;
+  return { outcome: { scores, scoresOf, learning: curve.points, cost }, state };
 }
 
 /** Looking at all test rows in every round would take longer than training. */
