@@ -1,6 +1,7 @@
 /** What an app holds in its hand. */
 
 import type { ChoraleError, Instant, TaskId, Unsubscribe } from '@chorale/shared';
+import type { PlaceOf } from '@chorale/shared/algorithms';
 import type { ConsentState, PolicyText, Purpose, SignedReceipt } from '@chorale/shared/consent';
 import type { EventProperties, StandardEventName } from '@chorale/shared/features';
 import type { Listener } from './notices.ts';
@@ -70,6 +71,14 @@ export interface Chorale {
    * @throws ChoraleError `invalid-input` for a model that is not a sum over features, such as an mlp or segments
    */
   explain(task: string): Explanation;
+
+  /**
+   * This device's own draws, for experiments: `drawnArm` of them says which arm to show, and the same to a source that tells of it.
+   * The secret behind them is drawn once and never sent.
+   *
+   * @returns undefined where no purpose is granted: nothing is kept then, so show the control, and tell of nothing
+   */
+  ownPlaces(): Promise<PlaceOf | undefined>;
 
   /** @returns whether the client became ready in time, as the notice `ready` means it; never rejects */
   ready(options?: { readonly timeoutMs?: number }): Promise<boolean>;

@@ -69,6 +69,7 @@ describe('before anybody has agreed', () => {
     chorale.page({ path: '/secret' });
     chorale.identify('person-1');
     chorale.score('anything');
+    expect(await chorale.ownPlaces()).toBeUndefined();
     await chorale.ready();
     await on.clock.advance(3_600_000);
     expect(keysOf(disk)).toEqual([]);

@@ -1,6 +1,7 @@
 /** Puts the parts of a device together: memory, consent, scores, and taking part in what the coordinator does. */
 
 import { ChoraleError, fromUtf8, readU32, type Store, utf8 } from '@chorale/shared';
+import type { PlaceOf } from '@chorale/shared/algorithms';
 import { type Decision, type Purpose, policyVersion, purposes } from '@chorale/shared/consent';
 import { type EventProperties, parseEvent } from '@chorale/shared/features';
 import { EventLog } from './behavior/event-log.ts';
@@ -118,6 +119,13 @@ class Client implements Chorale {
 
   explain(task: string): Explanation {
     return this.#scorer.explain(task);
+  }
+
+  async ownPlaces(): Promise<PlaceOf | undefined> {
+    await this.#load();
+    if (this.#isClosed || this.#book.permission() !== 'granted') return undefined;
+    const { ownPlaces } = await import('./behavior/fold-secret.ts');
+    return this.#read((store) => ownPlaces(store, this.#ports.random), undefined);
   }
 
   // Consent

@@ -1,5 +1,6 @@
 import { ChoraleError } from '@chorale/shared';
 import { MemoryDisk, memoryStore } from '@chorale/shared/adapters/node';
+import { drawnArm, type ExperimentRow, experiment } from '@chorale/shared/algorithms';
 import {
   behavior1,
   type ChoraleEvent,
@@ -7,12 +8,13 @@ import {
   type LabelledSnapshot,
   labelledSnapshots,
 } from '@chorale/shared/features';
-import { virtualClock } from '@chorale/shared/testing';
+import { algorithmRound, seededRandom, virtualClock } from '@chorale/shared/testing';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import type { contributionFor } from '../session/contribution.ts';
 import { EventLog } from './event-log.ts';
 import { type ConsentedExamples, consentedExamples } from './examples.ts';
-import { type SourceQuery, sourcesOf } from './sources.ts';
+import { ownPlaces } from './fold-secret.ts';
+import { type SourceOption, type SourceQuery, sourcesOf } from './sources.ts';
 
 const clock = virtualClock();
 const start = clock.now();
@@ -80,6 +82,44 @@ describe('examples', () => {
     const placeOf = (label: string) => labels.push(label) - 1;
     consentedExamples({ ...request(true), placeOf, query: { ...query, fold: { ...fold, keep: 'inside' } } });
     expect(labels).toEqual(['fold of march']);
+  });
+
+  it('of an experiment are in the arm and the look that the device draws itself', async () => {
+    const seed = 7;
+    const shares = [0.7, 0.3];
+    const effect = 0.3;
+    const outcomes: SourceOption = (events, _query, _now, placeOf) => [
+      {
+        arm: drawnArm(placeOf, 'colours', shares),
+        outcome: (events.length + drawnArm(placeOf, 'colours', shares) * effect) / 10,
+        place: placeOf('look of colours'),
+      },
+    ];
+    const { events, ...asked } = request(true);
+    const random = seededRandom(seed);
+    const devices = await Promise.all(
+      Array.from({ length: 400 }, async () => {
+        const placeOf = await ownPlaces(memoryStore({ disk: new MemoryDisk() }), random);
+        const sources = sourcesOf(openLog(), { 'outcomes/1': outcomes });
+        const own = events.slice(0, random.below(events.length));
+        return consentedExamples({
+          ...asked,
+          events: own,
+          placeOf,
+          sources,
+          query: { source: 'outcomes/1' },
+        }) as readonly unknown[] as readonly ExperimentRow[];
+      }),
+    );
+    const config = experiment.config.parse({ shares, outcome: { lo: 0, hi: 1 }, looks: 2 });
+    let state = experiment.init(config, seededRandom(seed));
+    for (const look of [0, 1]) state = await algorithmRound(experiment, state, devices, { seed: look });
+    const summary = experiment.summary(state);
+    const [first, second] = [summary['arm 0 devices']!, summary['arm 1 devices']!];
+    expect(first + second, `seed ${seed}`).toBeCloseTo(400, 2);
+    expect(summary['sample ratio p'], `seed ${seed}`).toBeGreaterThan(0.001);
+    // Of a standard error of about .016.
+    expect(Math.abs(summary['arm 1 difference']! - effect / 10), `seed ${seed}`).toBeLessThan(0.06);
   });
 
   it('are the only thing that a contribution is made of', () => {

@@ -1,6 +1,7 @@
 /** The only door from what a device remembers to what it learns from: without consent there is nothing behind it. */
 
 import { ChoraleError, type Instant } from '@chorale/shared';
+import type { PlaceOf } from '@chorale/shared/algorithms';
 import type { Purpose } from '@chorale/shared/consent';
 import { type ChoraleEvent, isInFold } from '@chorale/shared/features';
 import type { SourceQuery, Sources } from './sources.ts';
@@ -21,7 +22,7 @@ export type ExamplesRequest = {
   readonly query: SourceQuery;
   readonly now: Instant;
   /** This device's own draw for a label, in [0, 1). */
-  readonly placeOf: (label: string) => number;
+  readonly placeOf: PlaceOf;
 };
 
 /**
@@ -36,5 +37,5 @@ export function consentedExamples(request: ExamplesRequest): ConsentedExamples {
   if (source === undefined) throw new ChoraleError('invalid-input', 'this device has no such feature source');
   // Who is not asked answers like somebody who has nothing to say.
   const isAsked = fold === undefined || isInFold(fold, placeOf(`fold of ${fold.label}`));
-  return (isAsked ? source.examples(events, query, now) : []) as readonly unknown[] as ConsentedExamples;
+  return (isAsked ? source.examples(events, query, now, placeOf) : []) as readonly unknown[] as ConsentedExamples;
 }

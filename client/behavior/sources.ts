@@ -1,6 +1,7 @@
 /** Feature sources: how this device's events become rows. A task names one; the device has it or does not. */
 
 import type { Instant } from '@chorale/shared';
+import type { PlaceOf } from '@chorale/shared/algorithms';
 import {
   type ChoraleEvent,
   exampleQuery,
@@ -22,8 +23,11 @@ export type SourceQuery = {
 };
 
 export interface ExampleSource {
-  /** Rows to learn from. Events are in order of time; `now` is the last instant known to the device. */
-  examples(events: readonly ChoraleEvent[], query: SourceQuery, now: Instant): readonly unknown[];
+  /**
+   * Rows to learn from. Events are in order of time; `now` is the last instant known to the device. `placeOf` is its own draw for a
+   * label, the same as `ownPlaces` gives the app: what arms and looks of experiments are drawn by.
+   */
+  examples(events: readonly ChoraleEvent[], query: SourceQuery, now: Instant, placeOf: PlaceOf): readonly unknown[];
   /** Raw features of this moment, for scores; undefined while there is nothing to say about the person. */
   current?(events: readonly ChoraleEvent[], query: SourceQuery, now: Instant): Float32Array | undefined;
   /** What explanations of scores call the features, in their order; numbered unless given. */

@@ -1,12 +1,12 @@
 /** Everything that a device says to its coordinator and hears from it. Loaded when it is first needed. */
 
 import { type Bytes, ChoraleError, type Store } from '@chorale/shared';
-import { builtIn, drawnPlace, registryOf } from '@chorale/shared/algorithms';
+import { builtIn, registryOf } from '@chorale/shared/algorithms';
 import { maxBroadcastBytes, routes, type TaskView } from '@chorale/shared/wire';
 import { createHttp, type Http } from '../adapters/http.ts';
 import type { EventLog } from '../behavior/event-log.ts';
 import { consentedExamples } from '../behavior/examples.ts';
-import { foldSecret } from '../behavior/fold-secret.ts';
+import { ownPlaces } from '../behavior/fold-secret.ts';
 import type { Sources } from '../behavior/sources.ts';
 import type { ChoraleNotices } from '../chorale.ts';
 import type { BookEntry, ConsentBook } from '../consent/consent-book.ts';
@@ -120,7 +120,7 @@ export class Contact {
         // Another tab may have taken the consent back.
         await book.load();
         const now = ports.clock.now();
-        const secret = await foldSecret(store, ports.random);
+        const placeOf = await ownPlaces(store, ports.random);
         return consentedExamples({
           purpose,
           allows: (one) => book.allows(one),
@@ -128,7 +128,7 @@ export class Contact {
           sources,
           query,
           now,
-          placeOf: (label) => drawnPlace(secret, label),
+          placeOf,
         });
       },
     };

@@ -1,6 +1,6 @@
 import { addModulo, type Bytes, hex, type Packet, type Random, type TaskId } from '@chorale/shared';
 import { MemoryDisk, nodeCrypto } from '@chorale/shared/adapters/node';
-import { builtIn } from '@chorale/shared/algorithms';
+import { builtIn, drawnArm } from '@chorale/shared/algorithms';
 import { hkdf } from '@chorale/shared/crypto';
 import type { Trainer } from '@chorale/shared/models';
 import { decodePlanKeyCertificate, encodePlanKeyCertificate, planKeyText, planText } from '@chorale/shared/secagg';
@@ -14,6 +14,7 @@ import {
 import { encodePlanBundle, type PlanBundle } from '@chorale/shared/wire';
 import { describe, expect, it } from 'vitest';
 import { consentedExamples } from '../behavior/examples.ts';
+import type { ChoraleOptions } from '../node.ts';
 import { keysOf, pairs, type Singer, type Stage, singer } from '../testing/choir.ts';
 import { FakeCoordinator } from '../testing/fake-coordinator.ts';
 import { contributionFor, encodeContribution } from './contribution.ts';
@@ -50,9 +51,9 @@ const seedOf = (name: string) => (task: TaskId, round: bigint) =>
     32,
   );
 
-async function choir(on: Hall): Promise<readonly Singer[]> {
+async function choir(on: Hall, options: Partial<ChoraleOptions> = {}): Promise<readonly Singer[]> {
   const singers = Array.from({ length: count }, (_, i) =>
-    singer(on, `device ${i}`, { ports: { roundSeed: seedOf(`device ${i}`) } }),
+    singer(on, `device ${i}`, { ...options, ports: { roundSeed: seedOf(`device ${i}`) } }),
   );
   for (const [i, { chorale }] of singers.entries()) {
     await chorale.consent.grant(['training']);
@@ -98,6 +99,30 @@ describe('a round', () => {
       addModulo(sum, encodeContribution(await contributionFor(question, examples, tools), randomness, 0n));
     }
     expect(hex(new Uint8Array(outcome.sum.buffer))).toBe(hex(new Uint8Array(sum.buffer)));
+  });
+
+  it('tells an app’s source the arms that the app itself shows', async () => {
+    const on = await hall();
+    const shares = [0.5, 0.5];
+    const told: number[] = [];
+    const singers = await choir(on, {
+      sources: {
+        'pairs/1': (events, query, _, placeOf) => {
+          told.push(drawnArm(placeOf, 'colours', shares));
+          return pairs(events, query);
+        },
+      },
+    });
+    const places = await Promise.all(singers.map(({ chorale }) => chorale.ownPlaces()));
+    const shown = places.map((placeOf) => drawnArm(placeOf!, 'colours', shares));
+    await on.clock.run(on.coordinator.openRound(on.task));
+    await on.clock.advance(100);
+    expect(outcomes(singers)).toEqual(Array(count).fill('completed'));
+    // Devices answer in no order.
+    expect([...told].sort()).toEqual([...shown].sort());
+    expect(new Set(shown)).toEqual(new Set([0, 1]));
+    const again = await Promise.all(singers.map(({ chorale }) => chorale.ownPlaces()));
+    expect(again.map((placeOf) => placeOf!('look'))).toEqual(places.map((placeOf) => placeOf!('look')));
   });
 
   it('puts claim, expense, signature and reveal into the store before the message that needs them', async () => {

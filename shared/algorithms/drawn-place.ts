@@ -14,14 +14,18 @@ export function drawnPlace(secret: Bytes, label: string): number {
   return (view.getUint32(0, true) * 2 ** 20 + (view.getUint32(4, true) >>> 12)) / 2 ** 52;
 }
 
+/** A device's own draw for a label, in [0, 1): `drawnPlace` by a secret that stays where it is. */
+export type PlaceOf = (label: string) => number;
+
 /**
  * The arm of the device in an experiment.
  *
+ * @param placeOf the device's own draw
  * @param shares meant for each arm; they add up to 1
  * @returns the place of the arm in `shares`
  */
-export function drawnArm(secret: Bytes, experiment: string, shares: readonly number[]): number {
-  let left = drawnPlace(secret, `arm of ${experiment}`);
+export function drawnArm(placeOf: PlaceOf, experiment: string, shares: readonly number[]): number {
+  let left = placeOf(`arm of ${experiment}`);
   for (const [arm, share] of shares.entries()) {
     if (left < share) return arm;
     left -= share;

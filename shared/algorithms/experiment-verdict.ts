@@ -98,19 +98,32 @@ export function detectableEffect({
   return reach * perPerson * Math.sqrt(1 / control + 1 / treatment);
 }
 
+/** Below this, by `sampleRatioP`, no figure of an experiment means anything. */
+export const leastSampleRatioP = 0.001;
+
 /**
  * Chance that so uneven a split comes about by itself, by Pearson's χ²; below .001 something decides who is counted, and no
- * figure of the experiment means anything (A. Fabijan et al., KDD 2019).
+ * figure of the experiment means anything (A. Fabijan et al., KDD 2019). Noise in the counts adds to their variance, and how many
+ * people there are is then fitted by generalised least squares: it is still χ², and an unevenness that the noise may have made is none.
  *
  * @param shares meant for each arm
+ * @param noiseVariance of each count
+ * @returns 1 where nobody is counted
  */
-export function sampleRatioP(counts: readonly number[], shares: readonly number[]): number {
-  const people = counts.reduce((sum, count) => sum + count, 0);
-  const statistic = counts.reduce(
-    (sum, count, arm) => sum + (count - people * shares[arm]!) ** 2 / (people * shares[arm]!),
+export function sampleRatioP(counts: readonly number[], shares: readonly number[], noiseVariance = 0): number {
+  const people = Math.max(
     0,
+    counts.reduce((sum, count) => sum + count, 0),
   );
-  return chiSquaredTail(statistic, counts.length - 1);
+  if (people === 0) return 1;
+  const variances = shares.map((share) => people * share + noiseVariance);
+  const over = (of: (share: number, arm: number) => number) =>
+    shares.reduce((sum, share, arm) => sum + of(share, arm) / variances[arm]!, 0);
+  const fitted = over((share, arm) => share * counts[arm]!) / over((share) => share * share);
+  return chiSquaredTail(
+    over((share, arm) => (counts[arm]! - fitted * share) ** 2),
+    counts.length - 1,
+  );
 }
 
 /** By the recurrence over degrees of freedom, from erfc for odd ones and e^(−x/2) for even ones (Abramowitz, Stegun 26.4.8). */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { bytes } from '../bytes.ts';
+import { normalCdf } from '../privacy/normal.ts';
 import { algorithmRound } from '../testing/algorithm-round.ts';
 import { seededRandom } from '../testing/seeded-random.ts';
 import { toJson } from './algorithm.ts';
@@ -170,11 +171,48 @@ describe('before and beside a test', () => {
     expect(sampleRatioP([350, 330, 320], [1 / 3, 1 / 3, 1 / 3])).toBeCloseTo(Math.exp(-0.7), 5);
     expect(sampleRatioP([260, 250, 245, 245], [0.25, 0.25, 0.25, 0.25])).toBeCloseTo(0.89643, 4);
     expect(sampleRatioP([5200, 4800], [0.5, 0.5])).toBeLessThan(0.001);
+    expect(sampleRatioP([0, 0], [0.5, 0.5])).toBe(1);
+  });
+
+  it('a split that noise may have made uneven is none', () => {
+    // Of two equal arms the difference alone counts: its variance is that of people, and twice the noise’s.
+    const z = 400 / Math.sqrt(10_000 + 2 * 40 ** 2);
+    expect(sampleRatioP([5200, 4800], [0.5, 0.5], 40 ** 2)).toBeCloseTo(2 * normalCdf(-z), 8);
+    const seed = 11;
+    const random = seededRandom(seed);
+    const shares = [0.6, 0.3, 0.1];
+    const noise = 15;
+    const runs = 2000;
+    const low = Array.from({ length: runs }, () => {
+      const counts = shares.map(() => noise * random.normal());
+      for (let person = 0; person < 300; person++) {
+        const draw = random.uniform();
+        counts[draw < 0.6 ? 0 : draw < 0.9 ? 1 : 2]! += 1;
+      }
+      return sampleRatioP(counts, shares, noise ** 2);
+    }).filter((p) => p < 0.05).length;
+    // 100 expected, with a standard deviation of 9.7.
+    expect(Math.abs(low - 100), `seed ${seed}`).toBeLessThan(40);
+  });
+
+  it('of such a split no effect is told, only why', async () => {
+    const seed = 12;
+    const lost = people(seed, 1000, 1).filter(([row], i) => row!.arm === 0 || i % 4 > 0);
+    const { withheld, 'sample ratio p': ratio, ...told } = experiment.summary(await played(lost));
+    expect(withheld, `seed ${seed}`).toBe(1);
+    expect(ratio, `seed ${seed}`).toBeLessThan(0.001);
+    expect(Object.keys(told)).toEqual(['round', 'arm 0 devices', 'arm 1 devices']);
+    const whole = experiment.summary(await played(people(seed, 1000, 1)));
+    expect(whole.withheld).toBeUndefined();
+    expect(whole['sample ratio p'], `seed ${seed}`).toBeGreaterThan(0.001);
+    expect(whole['arm 1 p']).toBeLessThan(0.001);
+    expect(experiment.summary(experiment.init(configOf(), seededRandom(0)))).toMatchObject({ 'sample ratio p': 1 });
   });
 });
 
 describe('a device’s own draw', () => {
   const secretOf = (seed: number) => bytes(32).fill(seed);
+  const placesOf = (seed: number) => (label: string) => drawnPlace(secretOf(seed), label);
 
   it('is the same each time, another for another label, and even over devices', () => {
     expect(drawnPlace(secretOf(1), 'a')).toBe(drawnPlace(secretOf(1), 'a'));
@@ -186,7 +224,7 @@ describe('a device’s own draw', () => {
   });
 
   it('falls into arms by their shares', () => {
-    const arms = Array.from({ length: 250 }, (_, seed) => drawnArm(secretOf(seed), 'colours', [0.8, 0.2]));
+    const arms = Array.from({ length: 250 }, (_, seed) => drawnArm(placesOf(seed), 'colours', [0.8, 0.2]));
     // 50 expected, with a standard deviation of 6.3.
     expect(Math.abs(arms.filter((arm) => arm === 1).length - 50)).toBeLessThan(26);
   });

@@ -10,7 +10,7 @@ import * as z from 'zod/mini';
 import { defineAlgorithm, type Summary } from './algorithm.ts';
 import { exactClipNorm } from './exact-counts.ts';
 import { type ArmSums, armMoments, momentsPerArm } from './experiment-arms.ts';
-import { usualSettings, verdictOf } from './experiment-verdict.ts';
+import { leastSampleRatioP, sampleRatioP, usualSettings, verdictOf } from './experiment-verdict.ts';
 
 /** What a device tells of itself. */
 export type ExperimentRow = {
@@ -20,7 +20,7 @@ export type ExperimentRow = {
   readonly outcome: number;
   /** The same measured before the experiment, if it was. */
   readonly before?: number;
-  /** In [0, 1), uniform, drawn by the device for this experiment and kept (`drawnPlace`): decides its look. */
+  /** In [0, 1), uniform, drawn by the device for this experiment and kept: `placeOf('look of …')`. Decides its look. */
   readonly place: number;
 };
 
@@ -117,17 +117,26 @@ export const experiment = defineAlgorithm<
   summary: summarize,
 });
 
-/** Each treatment against the control, on all looks so far. */
+/** Each treatment against the control, on all looks so far; means nothing where `sampleRatioOf` is below `leastSampleRatioP`. */
 export function verdictsOf({ config, sums, noiseVariance }: ExperimentState) {
   const [control, ...treatments] = armsOf(config, sums).map((arm) => armMoments(arm, noiseVariance));
   return treatments.map((treatment) => verdictOf(control!, treatment, { ...usualSettings, alpha: config.alpha }));
 }
 
-/** Figures in the outcome's own unit. */
+/** Chance that arms came out so uneven by themselves, on all looks so far; see `sampleRatioP`. */
+export function sampleRatioOf({ config, sums, noiseVariance }: ExperimentState): number {
+  const counts = armsOf(config, sums).map(({ count }) => count);
+  return sampleRatioP(counts, config.shares, noiseVariance);
+}
+
+/** Figures in the outcome's own unit; of effects none where arms are too uneven for chance, and `withheld` says so. */
 function summarize(state: ExperimentState): Summary {
   const { config, round, sums, pValues } = state;
+  const ratio = sampleRatioOf(state);
   const half = (config.outcome.hi - config.outcome.lo) / 2;
   const counts = armsOf(config, sums).map(({ count }, arm) => [`arm ${arm} devices`, count] as const);
+  const split = { round, ...Object.fromEntries(counts), 'sample ratio p': ratio };
+  if (ratio < leastSampleRatioP) return { ...split, withheld: 1 };
   const figures = verdictsOf(state).flatMap(({ difference, adjusted, sequence }, i) => [
     [`arm ${i + 1} difference`, half * difference.value] as const,
     [`arm ${i + 1} adjusted`, half * adjusted.value] as const,
@@ -135,8 +144,7 @@ function summarize(state: ExperimentState): Summary {
     [`arm ${i + 1} high`, half * sequence.high] as const,
     [`arm ${i + 1} p`, pValues[i]!] as const,
   ]);
-  const known = [...counts, ...figures].filter(([, value]) => Number.isFinite(value));
-  return { round, ...Object.fromEntries(known) };
+  return { ...split, ...Object.fromEntries(figures.filter(([, value]) => Number.isFinite(value))) };
 }
 
 function armsOf({ shares }: Pick<ExperimentConfig, 'shares'>, sums: readonly number[]): ArmSums[] {

@@ -53,7 +53,7 @@ export {
   type Preparation,
   preparationOf,
 } from './device-moments.ts';
-export { drawnArm, drawnPlace } from './drawn-place.ts';
+export { drawnArm, drawnPlace, type PlaceOf } from './drawn-place.ts';
 export {
   alarmsOf,
   type DriftAlarms,
@@ -78,6 +78,7 @@ export {
   type ExperimentRow,
   type ExperimentState,
   experiment,
+  sampleRatioOf,
   verdictsOf,
 } from './experiment.ts';
 export {
@@ -85,6 +86,7 @@ export {
   detectableEffect,
   type Estimate,
   type ExperimentVerdict,
+  leastSampleRatioP,
   sampleRatioP,
 } from './experiment-verdict.ts';
 export { type FedAvgBroadcast, type FedAvgConfig, type FedAvgState, fedAvg } from './fed-avg.ts';
