@@ -5,7 +5,7 @@ import type { ModelSpec } from '../models/spec.ts';
 import { algorithmRound } from '../testing/algorithm-round.ts';
 import { seededRandom } from '../testing/seeded-random.ts';
 import { floatsToBytes } from '../vectors.ts';
-import { calibratedModel, calibration, calibrationOf } from './calibration.ts';
+import { calibratedModel, calibration, calibrationOf, logitBins } from './calibration.ts';
 import type { LabelledRow } from './labelled-row.ts';
 
 const linear: ModelSpec = { family: 'linear', inputs: 1, outputs: 1, output: 'sigmoid' };
@@ -77,7 +77,7 @@ describe('calibration', () => {
   it('changes nothing where only one label was counted, and refuses a model that ranks the wrong way round', async () => {
     const none = people(4, 20, 1, -40);
     const same = await algorithmRound(calibration, startOf(models[0]!), none, { seed: 4 });
-    expect(calibrationOf(same)).toEqual({ slope: 1, intercept: 0 });
+    expect(calibrationOf(same)).toMatchObject({ slope: 1, intercept: 0, isKnown: false });
     const wrong = await algorithmRound(calibration, startOf(models[0]!, { method: 'platt' }), people(5, 200, -1, 0), {
       seed: 5,
     });
@@ -87,8 +87,10 @@ describe('calibration', () => {
   it('holds under noise', async () => {
     const seed = 6;
     const noise = { numerator: 3, denominator: 1 };
-    const state = await algorithmRound(calibration, startOf(models[0]!), people(seed, 800, 1, -1), { seed, noise });
-    expect(Math.abs(calibrationOf(state).intercept + 1), `seed ${seed}`).toBeLessThan(0.5);
+    const state = await algorithmRound(calibration, startOf(models[0]!), people(seed, 4000, 1, -1), { seed, noise });
+    const { intercept, isKnown } = calibrationOf(state);
+    expect(isKnown).toBe(true);
+    expect(Math.abs(intercept + 1), `seed ${seed}`).toBeLessThan(0.5);
   });
 
   it('clips nothing of an honest device', async () => {
@@ -105,5 +107,78 @@ describe('calibration', () => {
     const isotonic = { spec: linear, parameters: 'AAAAAAAAAAA', method: 'isotonic' };
     expect(calibration.config.safeParse(isotonic).success).toBe(false);
     expect(calibration.config.safeParse({ ...isotonic, method: 'platt' }).success).toBe(true);
+  });
+});
+
+describe('under the noise of a device with 50 rows', () => {
+  const noise = { numerator: 4, denominator: 1 };
+  const noiseStd = 4 * 64;
+
+  /** What `rows` rows give in the mean that score x ~ N(−2.5, 1) and act with log-odds slope · x + intercept, and noise. */
+  function sumsOf(seed: number | string, rows: number, { slope, intercept }: { slope: number; intercept: number }) {
+    const random = seededRandom(seed);
+    const width = 16 / logitBins;
+    const inBins = (share: (x: number) => number) =>
+      Array.from({ length: logitBins }, (_, bin) => {
+        const x = (bin + 0.5) * width - 8;
+        return (rows * width * Math.exp(-((x + 2.5) ** 2) / 2) * share(x)) / Math.sqrt(2 * Math.PI);
+      });
+    const acts = (x: number) => sigmoid(slope * x + intercept);
+    const counts = [...inBins((x) => 1 - acts(x)), ...inBins(acts)];
+    const noisy = Float64Array.from(counts, (count) => count + noiseStd * random.normal());
+    return { sums: { counts: noisy }, contributors: rows / 50, noiseStd: { counts: noiseStd } };
+  }
+  const stateOf = (...[seed, rows, map]: Parameters<typeof sumsOf>) =>
+    calibration.update(startOf(models[0]!), sumsOf(seed, rows, map));
+
+  it('a model that is right stays right, through the encoding', async () => {
+    for (const seed of [11, 12, 13]) {
+      const random = seededRandom(seed);
+      const row = (): LabelledRow => {
+        const x = 1.2 * random.normal() - 2.5;
+        return { features: Float32Array.of(x), label: random.uniform() < sigmoid(x) ? 1 : 0 };
+      };
+      const devices = Array.from({ length: 2000 }, () => Array.from({ length: 50 }, row));
+      const state = await algorithmRound(calibration, startOf(models[0]!), devices, { seed, noise });
+      expect(Math.sqrt(state.noiseVariance)).toBeCloseTo(noiseStd, 0);
+      expect(calibrationOf(state), `seed ${seed}`).toMatchObject({ slope: 1, intercept: 0, isKnown: false });
+      expect(calibration.summary(state)).toMatchObject({ isKnown: 0 });
+      expect(calibratedModel(state).parameters).toEqual(state.config.parameters);
+    }
+  });
+
+  it.each([1e4, 1e5, 3e5, 1e6])('of %d rows, a model that is right is hardly moved, but by a rare chance', (rows) => {
+    const moves = Array.from({ length: 40 }, (_, run) => {
+      const { slope, intercept } = calibrationOf(stateOf(`right ${rows} ${run}`, rows, { slope: 1, intercept: 0 }));
+      // The level at the logit where most positives are.
+      return Math.max(Math.abs(slope - 1), Math.abs((slope - 1) * -2 + intercept));
+    });
+    // The level is taken for wrong once in 370 times, three errors of .1 are less likely still: two of 40 are 1 in 200.
+    expect(moves.filter((move) => move > 0.3).length).toBeLessThan(2);
+  });
+
+  it('a large error of the level is mended where no slope can be known', () => {
+    for (let run = 0; run < 40; run++) {
+      const found = calibrationOf(stateOf(`level ${run}`, 5e4, { slope: 1, intercept: 1 }));
+      expect(found, `run ${run}`).toMatchObject({ slope: 1, isKnown: true });
+      expect(Math.abs(found.intercept - 1), `run ${run}`).toBeLessThan(4 * found.interceptError);
+    }
+  });
+
+  it('the slope is mended where people are many, and its errors are those that noise makes', () => {
+    const runs = 200;
+    const found = Array.from({ length: runs }, (_, run) =>
+      calibrationOf(stateOf(`slope ${run}`, 4e6, { slope: 0.7, intercept: -0.3 })),
+    );
+    expect(found.every(({ isKnown, slopeError }) => isKnown && slopeError > 0)).toBe(true);
+    const slopes = found.map(({ slope, slopeError }) => (slope - 0.7) / slopeError);
+    const levels = found.map(({ slope, intercept, interceptError }) => {
+      return ((slope - 0.7) * -2 + intercept + 0.3) / interceptError;
+    });
+    for (const shares of [slopes, levels]) {
+      const spread = Math.sqrt(shares.reduce((sum, share) => sum + share * share, 0) / runs);
+      // 1 ± .05, four of these, and the first order's own error.
+      expect(Math.abs(spread - 1)).toBeLessThan(0.25);
+    }
   });
 });

@@ -1,28 +1,42 @@
 /**
  * A model's scores brought back to what happens, without touching the order they give: from one secure sum of how many rows
  * acted in each bin of the logit. With few positives only the intercept moves; with many, the slope too (J. Platt 1999). Isotonic
- * regression is not offered: its steps follow single bins, and under noise they would follow the noise.
+ * regression is not offered: its steps follow single bins, and under noise they would follow the noise. A correction that
+ * noise alone could have made is not made: then the model stays as it is, and the summary says that nothing is known.
  */
 
 import * as z from 'zod/mini';
 import { ChoraleError, invariant } from '../errors.ts';
 import { denseLayers } from '../models/dense.ts';
-import { predict } from '../models/predict.ts';
+import { predict, sigmoid } from '../models/predict.ts';
 import { isPropensity, modelSpec } from '../models/spec.ts';
 import { standardization } from '../models/standardize.ts';
 import { defineAlgorithm, type LearnedModel } from './algorithm.ts';
-import { type CalibrationTable, fitIntercept, fitPlatt, type LogitMap } from './calibration-fit.ts';
+import {
+  type CalibrationTable,
+  type FittedMap,
+  fitIntercept,
+  fitPlatt,
+  type LogitMap,
+  levelEvidence,
+} from './calibration-fit.ts';
 import { exactClipNorm } from './exact-counts.ts';
 import { floatVector } from './float-vector.ts';
 import { batchOf, hasFiniteFeatures, type LabelledRow, sampleRows } from './labelled-row.ts';
 import { parametersFit, standardizationFits } from './model-checks.ts';
+import { noiseReach } from './noise-tail.ts';
 
 /** Bins of the logit, evenly from −8 to 8: beyond, scores are as good as certain. */
 export const logitBins = 64;
 const mostLogit = 8;
 
-/** Below this a slope would be fitted to chance. */
+/** Below this, noise taken off, a slope would be fitted to chance. */
 const positivesForPlatt = 2000;
+/** The noise's standard deviation in a slope or an intercept, at most; and in an intercept that surely is not 0. */
+const largestError = 0.1;
+const roughestError = 0.3;
+/** Chance that noise feigns people in an empty bin, or positives beyond what is taken off for it. */
+const strayChance = 0.01;
 
 const shared = {
   spec: modelSpec,
@@ -38,7 +52,7 @@ const scoresOne = z.refine<{ spec: z.infer<typeof modelSpec> }>(
 const config = z
   .strictObject({
     ...shared,
-    /** `auto` is Platt's slope from 2,000 positives on, and the intercept alone below. */
+    /** `auto` is Platt's slope from 2,000 positives on, and the intercept alone below; neither where noise hides it. */
     method: z._default(z.enum(['auto', 'intercept', 'platt']), 'auto'),
     rounds: z._default(z.int().check(z.positive()), 1),
   })
@@ -49,6 +63,8 @@ const state = z.strictObject({
   round: z.int().check(z.nonnegative()),
   /** Per bin the rows that did not act, then per bin those that did. */
   counts: z.array(z.number()),
+  /** Of the noise in each count. */
+  noiseVariance: z.number(),
 });
 
 export type CalibrationConfig = z.infer<typeof config>;
@@ -67,7 +83,7 @@ export const calibration = defineAlgorithm<
   state,
   broadcast,
 
-  init: (config) => ({ config, round: 0, counts: new Array<number>(2 * logitBins).fill(0) }),
+  init: (config) => ({ config, round: 0, counts: new Array<number>(2 * logitBins).fill(0), noiseVariance: 0 }),
 
   publish: ({ config: { method: _, rounds: __, ...asked } }) => asked,
 
@@ -84,10 +100,11 @@ export const calibration = defineAlgorithm<
     return { counts };
   },
 
-  update: (state, { sums }) => ({
+  update: (state, { sums, noiseStd }) => ({
     ...state,
     round: state.round + 1,
     counts: state.counts.map((count, i) => count + sums.counts[i]!),
+    noiseVariance: state.noiseVariance + noiseStd.counts ** 2,
   }),
 
   isDone: ({ config, round }) => round >= config.rounds,
@@ -95,20 +112,40 @@ export const calibration = defineAlgorithm<
   model: (state) => (state.round === 0 ? undefined : calibratedModel(state)),
 
   summary(state) {
-    const table = tableOf(state);
-    const { slope, intercept } = calibrationOf(state);
-    return { round: state.round, rows: sum(table.negatives) + sum(table.positives), slope, intercept };
+    const { slope, intercept, interceptError, slopeError, isKnown } = calibrationOf(state);
+    const errors = Object.entries({ interceptError, slopeError }).filter(([, error]) => Number.isFinite(error));
+    const rows = sum(state.counts);
+    return { round: state.round, rows, slope, intercept, isKnown: Number(isKnown), ...Object.fromEntries(errors) };
   },
 });
 
-/** What logits go through to become right; the identity where nothing, or only one of both labels, was counted. */
-export function calibrationOf(state: CalibrationState): LogitMap {
+export type Calibration = FittedMap & {
+  /** Whether noise left enough to correct by; if not, the map is the identity. */
+  readonly isKnown: boolean;
+};
+
+/**
+ * What logits go through to become right; the identity where nothing, or only one of both labels, was counted, and where noise
+ * hides how far off they are. A slope that noise hides stays 1.
+ */
+export function calibrationOf(state: CalibrationState): Calibration {
   const table = tableOf(state);
-  const positives = sum(table.positives);
-  if (positives <= 0 || sum(table.negatives) <= 0) return { slope: 1, intercept: 0 };
+  const [positives, negatives] = [sum(table.positives), sum(table.negatives)];
+  if (positives <= 0 || negatives <= 0) return unknown(Infinity);
+  const level = fitIntercept(table);
+  const { isOff, error } = levelEvidence(table);
+  const worst = Math.max(error, level.interceptError);
+  if (worst > (isOff ? roughestError : largestError)) return unknown(worst);
   const { method } = state.config;
-  const isPlatt = method === 'platt' || (method === 'auto' && positives >= positivesForPlatt);
-  return isPlatt ? fitPlatt(table) : fitIntercept(table);
+  const stray = noiseReach(Math.sqrt(table.noiseVariance * table.logits.length), { sums: 1, chance: strayChance });
+  if (method === 'intercept' || (method === 'auto' && positives - stray < positivesForPlatt))
+    return { ...level, isKnown: true };
+  const line = fitPlatt(table);
+  return { ...(line.slopeError <= largestError ? line : level), isKnown: true };
+}
+
+function unknown(interceptError: number): Calibration {
+  return { slope: 1, intercept: 0, interceptError, slopeError: Infinity, isKnown: false };
 }
 
 /**
@@ -161,14 +198,23 @@ function binOfScore(score: number): number {
   return Math.max(0, Math.min(logitBins - 1, place));
 }
 
-/** Noise may have made counts negative: nobody is in such a bin. */
-function tableOf({ counts }: Pick<CalibrationState, 'counts'>): CalibrationTable {
+/**
+ * The bins in which people are: from the first to the last with more rows than noise can feign. Outside there are few rows
+ * and much noise, and rows of whichever scores tell the same line. Rows are weighed so that, where scores are right, the
+ * noise that chooses a bin is independent of the noise that then tells how far off its scores are.
+ */
+function tableOf({ counts, noiseVariance }: Pick<CalibrationState, 'counts' | 'noiseVariance'>): CalibrationTable {
   const width = (2 * mostLogit) / logitBins;
-  return {
-    logits: Array.from({ length: logitBins }, (_, bin) => -mostLogit + (bin + 0.5) * width),
-    negatives: counts.slice(0, logitBins).map((count) => Math.max(0, count)),
-    positives: counts.slice(logitBins).map((count) => Math.max(0, count)),
-  };
+  const logits = Array.from({ length: logitBins }, (_, bin) => -mostLogit + (bin + 0.5) * width);
+  const [negatives, positives] = [counts.slice(0, logitBins), counts.slice(logitBins)];
+  const stray = noiseReach(Math.sqrt(noiseVariance), { sums: logitBins, chance: strayChance });
+  const isPeopled = logits.map((logit, bin) => {
+    const [acts, not] = [sigmoid(logit), sigmoid(-logit)];
+    return acts * positives[bin]! + not * negatives[bin]! > stray * Math.hypot(acts, not);
+  });
+  const [from, to] = [isPeopled.indexOf(true), isPeopled.lastIndexOf(true) + 1];
+  const cut = (values: readonly number[]) => values.slice(Math.max(0, from), to);
+  return { logits: cut(logits), negatives: cut(negatives), positives: cut(positives), noiseVariance };
 }
 
 function sum(values: readonly number[]): number {
