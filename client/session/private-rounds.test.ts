@@ -1,5 +1,6 @@
 import type { TaskId } from '@chorale/shared';
 import { nodeCrypto } from '@chorale/shared/adapters/node';
+import { builtIn } from '@chorale/shared/algorithms';
 import { add, chargeOf, toNumber, zero } from '@chorale/shared/privacy';
 import { type CohortOutcome, decodeHeader, type Plan } from '@chorale/shared/secagg';
 import { loopbackNetwork, rememberingVerdicts, seededRandom, virtualClock } from '@chorale/shared/testing';
@@ -7,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 import type { ChoraleOptions } from '../node.ts';
 import { type Singer, singer } from '../testing/choir.ts';
 import { FakeCoordinator, honestOf } from '../testing/fake-coordinator.ts';
+import { readQuestion } from './question.ts';
 
 const count = 10;
 /** z = 2: a round costs at most ⅛. */
@@ -105,6 +107,20 @@ describe('a device in a round with noise of its own', () => {
     expect(await on.round(task)).toMatchObject({ kind: 'abandoned' });
     for (const rho of await spendings(singers)) expect(rho).toBeGreaterThan(0.12);
   });
+});
+
+it.each([
+  ['none', undefined, 16],
+  ['distributed', noise, 8 * Math.SQRT2],
+])('a device clips as its coordinator decodes, with and without noise: %s', async (mechanism, asked, clipNorm) => {
+  const on = await hall('norms');
+  const task = on.coordinator.addTask(asked && { noise: asked });
+  const { plan, bundle } = await on.coordinator.planFor(task, 1n);
+  const question = readQuestion(plan, bundle.broadcast!, builtIn);
+  if (typeof question === 'string') throw new Error(question);
+  expect(plan.mechanism).toBe(mechanism);
+  const sums = question.encoding.layout.find(({ name }) => name === 'sums')!;
+  expect(sums.clipNorm).toBe(clipNorm);
 });
 
 describe('a coordinator that lies about noise', () => {

@@ -3,7 +3,7 @@
 import { type Bytes, equal, utf8 } from '@chorale/shared';
 import type { AnyAlgorithm, Registry } from '@chorale/shared/algorithms';
 import { sha256 } from '@chorale/shared/crypto';
-import { dimension, type Encoding, encodingOn, type Rounding } from '@chorale/shared/encoding';
+import { dimension, type Encoding, encodingOn, layoutUnder, type Rounding } from '@chorale/shared/encoding';
 import type { GuardReason, Plan } from '@chorale/shared/secagg';
 import { decodeBroadcast, type PlanBroadcast } from '@chorale/shared/wire';
 import * as z from 'zod/mini';
@@ -45,7 +45,7 @@ export function readQuestion(plan: Plan, broadcast: Bytes, algorithms: Registry)
 
 /** The layout follows from the broadcast, so the coordinator cannot quietly widen the question. */
 function encodingFor(plan: Plan, algorithm: AnyAlgorithm, broadcast: unknown): Encoding<string> | undefined {
-  const layout = algorithm.layout(broadcast);
+  const layout = layoutUnder(plan.mechanism, algorithm.layout(broadcast));
   if (dimension(layout) !== plan.dimension || layout.length !== plan.segmentCount) return undefined;
   return encodingOn(layout, plan.inverseGrid, plan.sensitivitySquared);
 }

@@ -16,7 +16,7 @@ import {
 import { builtIn, type ClientTools } from '@chorale/shared/algorithms';
 import { createReceipt, type Decision, type SignedReceipt, signingJob, withSignature } from '@chorale/shared/consent';
 import type { CryptoProvider } from '@chorale/shared/crypto';
-import { type EncodedVector, encode, encodingOn } from '@chorale/shared/encoding';
+import { type EncodedVector, encode, encodingOn, layoutUnder } from '@chorale/shared/encoding';
 import {
   type ClientEffect,
   type ClientEvent,
@@ -229,7 +229,11 @@ export class ScriptedDevice {
       'broadcast',
     );
     const vectors = await algorithm.contribute(asked, examples, tools(random));
-    const encoding = encodingOn(algorithm.layout(asked), plan.inverseGrid, plan.sensitivitySquared);
+    const encoding = encodingOn(
+      layoutUnder(plan.mechanism, algorithm.layout(asked)),
+      plan.inverseGrid,
+      plan.sensitivitySquared,
+    );
     const label = `encoding ${plan.round}`;
     const encoded = (noiseVariance: bigint) => encode(vectors, encoding, { random: random.fork(label), noiseVariance });
     this.#round = plan.round;

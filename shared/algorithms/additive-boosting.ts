@@ -16,7 +16,6 @@ import { sigmoid } from '../models/predict.ts';
 import { type AdditiveSpec, binEdges } from '../models/spec.ts';
 import { newtonDirection } from './additive-step.ts';
 import { defineAlgorithm } from './algorithm.ts';
-import { exactClipNorm } from './exact-counts.ts';
 import { floatVector } from './float-vector.ts';
 import { hasFiniteFeatures, type LabelledRow, sampleRows } from './labelled-row.ts';
 
@@ -113,7 +112,7 @@ export const additiveBoosting = defineAlgorithm<
       { name: 'gradients', length, clipNorm: clipNorm ?? longest },
       { name: 'curvatures', length, clipNorm: longest / 4 },
       { name: 'losses', length: 2, clipNorm: most * mostLoss * Math.SQRT2 },
-      { name: 'weight', length: 1, clipNorm: exactClipNorm(most) },
+      { name: 'weight', length: 1, clipNorm: most, isExact: true },
     ];
   },
 

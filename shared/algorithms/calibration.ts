@@ -20,7 +20,6 @@ import {
   type LogitMap,
   levelEvidence,
 } from './calibration-fit.ts';
-import { exactClipNorm } from './exact-counts.ts';
 import { floatVector } from './float-vector.ts';
 import { batchOf, hasFiniteFeatures, type LabelledRow, sampleRows } from './labelled-row.ts';
 import { parametersFit, standardizationFits } from './model-checks.ts';
@@ -88,7 +87,7 @@ export const calibration = defineAlgorithm<
   publish: ({ config: { method: _, rounds: __, ...asked } }) => asked,
 
   // At the longest all rows of a device lie in one bin.
-  layout: ({ maxRows }) => [{ name: 'counts', length: 2 * logitBins, clipNorm: exactClipNorm(maxRows) }],
+  layout: ({ maxRows }) => [{ name: 'counts', length: 2 * logitBins, clipNorm: maxRows, isExact: true }],
 
   async contribute({ spec, parameters, standardization, maxRows }, examples, { random }) {
     const rows = sampleRows(examples.filter(hasFiniteFeatures), maxRows, random);

@@ -18,7 +18,6 @@ import {
   evaluation,
   sliceAucsOf,
 } from './evaluation.ts';
-import { exactClipNorm } from './exact-counts.ts';
 import { armMoments } from './experiment-arms.ts';
 import { batchOf, hasFiniteFeatures, type LabelledRow, sampleRows } from './labelled-row.ts';
 import type { ReleaseCase, ReleaseFigures } from './release-gate.ts';
@@ -97,10 +96,11 @@ export const comparison = defineAlgorithm<ComparisonConfig, ComparisonState, Com
 
   layout: (broadcast) => [
     // Four numbers, none above 1. The first thing that a release is judged by has the least noise.
-    { name: 'differences', length: 4, clipNorm: exactClipNorm(2), weight: 2 },
+    { name: 'differences', length: 4, clipNorm: 2, weight: 2 },
     ...sides.flatMap((side) =>
-      evaluation.layout(questionOf(broadcast, side)).map((segment) => ({
-        ...{ name: `${side}-${segment.name}` as const, length: segment.length, clipNorm: segment.clipNorm },
+      evaluation.layout(questionOf(broadcast, side)).map(({ name, meanOver: _, ...segment }) => ({
+        ...segment,
+        name: `${side}-${name}` as const,
       })),
     ),
   ],

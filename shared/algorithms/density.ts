@@ -11,7 +11,6 @@
 import * as z from 'zod/mini';
 import { invariant } from '../errors.ts';
 import { defineAlgorithm, type Summary } from './algorithm.ts';
-import { exactClipNorm } from './exact-counts.ts';
 import { hasFiniteFeatures, type LabelledRow, sampleRows } from './labelled-row.ts';
 import { noiseReach } from './noise-tail.ts';
 import { columnsFit, type ScaledColumns, scaleColumns, scaledColumns } from './scaled-columns.ts';
@@ -75,7 +74,7 @@ export const density = defineAlgorithm<DensityConfig, DensityState, DensityBroad
   publish: ({ config: { minPoints: _, rounds: __, ...question } }) => question,
 
   // At the longest all rows of a device lie in one cell.
-  layout: (broadcast) => [{ name: 'counts', length: cellCount(broadcast), clipNorm: exactClipNorm(broadcast.maxRows) }],
+  layout: (broadcast) => [{ name: 'counts', length: cellCount(broadcast), clipNorm: broadcast.maxRows, isExact: true }],
 
   async contribute(broadcast, examples, { random }) {
     const counts = new Float32Array(cellCount(broadcast));

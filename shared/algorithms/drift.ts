@@ -16,7 +16,6 @@ import { predict } from '../models/predict.ts';
 import { binEdges, isPropensity, type ModelSpec, modelSpec } from '../models/spec.ts';
 import { standardization } from '../models/standardize.ts';
 import { defineAlgorithm, type Summary } from './algorithm.ts';
-import { exactClipNorm } from './exact-counts.ts';
 import { floatVector } from './float-vector.ts';
 import { batchOf, hasFiniteFeatures, type LabelledRow, sampleRows } from './labelled-row.ts';
 import { parametersFit, standardizationFits } from './model-checks.ts';
@@ -96,11 +95,11 @@ export const drift = defineAlgorithm<DriftConfig, DriftState, DriftBroadcast, La
 
   layout({ edges, model, maxRows }) {
     // At the longest all rows of a device lie in one bin of every feature.
-    const norm = exactClipNorm(maxRows * Math.sqrt(edges.length));
-    const bins = { name: 'bins', length: binOffsets(edges).at(-1)!, clipNorm: norm } as const;
+    const norm = maxRows * Math.sqrt(edges.length);
+    const bins = { name: 'bins', length: binOffsets(edges).at(-1)!, clipNorm: norm, isExact: true } as const;
     if (model === undefined) return [bins];
     // None of the totals is above 1 a row.
-    return [bins, { name: 'totals', length: totalCount, clipNorm: exactClipNorm(Math.sqrt(totalCount) * maxRows) }];
+    return [bins, { name: 'totals', length: totalCount, clipNorm: Math.sqrt(totalCount) * maxRows, isExact: true }];
   },
 
   async contribute({ edges, model, maxRows }, examples, { random }) {

@@ -5,7 +5,6 @@ import { predict, sigmoid } from '../models/predict.ts';
 import { isPropensity, type ModelSpec, modelSpec } from '../models/spec.ts';
 import { standardization } from '../models/standardize.ts';
 import { defineAlgorithm, type Summary } from './algorithm.ts';
-import { exactClipNorm } from './exact-counts.ts';
 import { floatVector } from './float-vector.ts';
 import { batchOf, hasFiniteFeatures, type LabelledRow, sampleRows } from './labelled-row.ts';
 import { parametersFit, standardizationFits } from './model-checks.ts';
@@ -96,13 +95,13 @@ export const evaluation = defineAlgorithm<EvaluationConfig, EvaluationState, Eva
 
   layout({ bins, maxRows, slices }) {
     // A row lies in one part of each slice.
-    const parts = { length: partsLength({ slices }), clipNorm: exactClipNorm(maxRows * Math.sqrt(slices.length)) };
+    const parts = { length: partsLength({ slices }), clipNorm: maxRows * Math.sqrt(slices.length), isExact: true };
     return [
       ...(slices.length > 0 ? [{ name: 'parts' as const, ...parts }] : []),
-      { name: 'positives', length: bins, clipNorm: exactClipNorm(maxRows) },
-      { name: 'negatives', length: bins, clipNorm: exactClipNorm(maxRows) },
+      { name: 'positives', length: bins, clipNorm: maxRows, isExact: true },
+      { name: 'negatives', length: bins, clipNorm: maxRows, isExact: true },
       // Five numbers, none above 1 a row.
-      { name: 'totals', length: 5, clipNorm: exactClipNorm(Math.sqrt(5) * maxRows) },
+      { name: 'totals', length: 5, clipNorm: Math.sqrt(5) * maxRows, isExact: true },
     ];
   },
 

@@ -8,7 +8,6 @@
 
 import * as z from 'zod/mini';
 import { defineAlgorithm, type Summary } from './algorithm.ts';
-import { exactClipNorm } from './exact-counts.ts';
 import { type ArmSums, armMoments, momentsPerArm } from './experiment-arms.ts';
 import { leastSampleRatioP, sampleRatioP, usualSettings, verdictOf } from './experiment-verdict.ts';
 
@@ -88,7 +87,7 @@ export const experiment = defineAlgorithm<
 
   layout: ({ shares }) => [
     // One arm, and none of its six numbers above 1.
-    { name: 'arms', length: momentsPerArm * shares.length, clipNorm: exactClipNorm(Math.sqrt(momentsPerArm)) },
+    { name: 'arms', length: momentsPerArm * shares.length, clipNorm: Math.sqrt(momentsPerArm), isExact: true },
   ],
 
   async contribute({ shares, outcome, before = outcome, looks, look }, examples) {

@@ -8,7 +8,6 @@ import { invariant } from '../errors.ts';
 import { countRows, countsLength, type FeatureGrid, featureGrid } from '../features/feature-grid.ts';
 import type { GridCounts } from '../features/grid-counts.ts';
 import { defineAlgorithm } from './algorithm.ts';
-import { exactClipNorm } from './exact-counts.ts';
 import { type LabelledRow, sampleRows } from './labelled-row.ts';
 
 const question = {
@@ -45,8 +44,8 @@ export const histogram = defineAlgorithm<HistogramConfig, HistogramState, Histog
   layout(broadcast) {
     const width = broadcast.grid.bounds.lower.length;
     // At the longest all rows of a device lie in one cell of every feature.
-    const clipNorm = exactClipNorm(broadcast.maxRows * Math.sqrt(width));
-    return [{ name: 'counts', length: lengthOf(broadcast), clipNorm }];
+    const clipNorm = broadcast.maxRows * Math.sqrt(width);
+    return [{ name: 'counts', length: lengthOf(broadcast), clipNorm, isExact: true }];
   },
 
   async contribute({ grid, perLabel, maxRows }, examples, { random }) {

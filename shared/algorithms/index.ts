@@ -71,7 +71,6 @@ export {
   evaluation,
   sliceAucsOf,
 } from './evaluation.ts';
-export { exactClipNorm } from './exact-counts.ts';
 export {
   type ExperimentBroadcast,
   type ExperimentConfig,

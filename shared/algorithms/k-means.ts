@@ -9,11 +9,11 @@
  */
 
 import * as z from 'zod/mini';
+import { exactClipNorm } from '../encoding/layout.ts';
 import { nearestCentroid } from '../models/centroids.ts';
 import type { CentroidsSpec } from '../models/spec.ts';
 import type { Standardization } from '../models/standardize.ts';
 import { defineAlgorithm, type LearnedModel, type Summary } from './algorithm.ts';
-import { exactClipNorm } from './exact-counts.ts';
 import { floatVector } from './float-vector.ts';
 import { hasFiniteFeatures, type LabelledRow, sampleRows } from './labelled-row.ts';
 import { noiseReach } from './noise-tail.ts';

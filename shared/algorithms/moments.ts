@@ -5,7 +5,6 @@ import { invariant } from '../errors.ts';
 import { type FeatureBounds, featureBounds } from '../features/feature-bounds.ts';
 import { type Standardization, standardizationOf } from '../models/standardize.ts';
 import { defineAlgorithm } from './algorithm.ts';
-import { exactClipNorm } from './exact-counts.ts';
 import { hasFiniteFeatures, type LabelledRow, sampleRows } from './labelled-row.ts';
 
 const config = z.strictObject({
@@ -48,11 +47,11 @@ export const moments = defineAlgorithm<MomentsConfig, MomentsState, MomentsBroad
   layout({ bounds, maxRows }) {
     const width = bounds.lower.length;
     // Scaled features are at most 1 in size, so neither sum is longer than maxRows·√width: nothing honest is clipped.
-    const clipNorm = exactClipNorm(maxRows * Math.sqrt(width));
+    const vector = { length: width, clipNorm: maxRows * Math.sqrt(width), isExact: true };
     return [
-      { name: 'count', length: 1, clipNorm: exactClipNorm(maxRows) },
-      { name: 'sums', length: width, clipNorm },
-      { name: 'squares', length: width, clipNorm },
+      { name: 'count', length: 1, clipNorm: maxRows, isExact: true },
+      { name: 'sums', ...vector },
+      { name: 'squares', ...vector },
     ];
   },
 

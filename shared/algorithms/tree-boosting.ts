@@ -8,13 +8,13 @@
  */
 
 import * as z from 'zod/mini';
+import { exactClipNorm } from '../encoding/layout.ts';
 import { ChoraleError } from '../errors.ts';
 import { binOffsets } from '../models/bins.ts';
 import { binEdges } from '../models/spec.ts';
 import { leafOf, treeLayout, treesLogit } from '../models/trees.ts';
 import { defineAlgorithm } from './algorithm.ts';
 import { binnedRows } from './binned-rows.ts';
-import { exactClipNorm } from './exact-counts.ts';
 import { floatVector } from './float-vector.ts';
 import { treeCount, treesSpecOf } from './grown-trees.ts';
 import { type LabelledRow, sampleRows } from './labelled-row.ts';

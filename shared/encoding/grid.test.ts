@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ChoraleError } from '../errors.ts';
 import { chooseEncoding, encodingOn, type GridRequest, noiseVariance, sensitivityBound, sumsFit } from './grid.ts';
 import type { Layout } from './layout.ts';
+import { decode } from './pipeline.ts';
 
 const one: Layout<'update'> = [{ name: 'update', length: 28, clipNorm: 1 }];
 const noisy = (maxDevices: number, honestSurvivors: number, numerator: number): GridRequest => ({
@@ -35,6 +36,33 @@ describe('without noise', () => {
   it('weights that fit on no grid are refused', () => {
     const layout: Layout<'x'> = [{ name: 'x', length: 1, clipNorm: 1, weight: 2 ** 24 }];
     expect(() => chooseEncoding(layout, { mechanism: 'none', maxDevices: 1024 })).toThrow(ChoraleError);
+  });
+});
+
+describe('a segment of whole numbers', () => {
+  const norm = 50 * Math.sqrt(27);
+  const counts: Layout<'counts' | 'update'> = [
+    { name: 'counts', length: 27, clipNorm: norm, isExact: true },
+    { name: 'update', length: 3, clipNorm: 5 },
+  ];
+  const norms = (request: GridRequest) => chooseEncoding(counts, request).layout.map(({ clipNorm }) => clipNorm);
+
+  it('gets a power of two without noise, and no other segment does', () => {
+    expect(norms({ mechanism: 'none', maxDevices: 100 })).toEqual([512, 5]);
+  });
+
+  it('keeps its honest bound under noise, whoever adds it: 260 where a power of two would be 512', () => {
+    const noise = { numerator: 1, denominator: 1 };
+    const request = { mechanism: 'central', maxDevices: 100, noise } as const;
+    expect(norms(request)).toEqual([norm, 5]);
+    expect(norms(noisy(100, 70, 10))).toEqual([norm, 5]);
+    const encoding = chooseEncoding(counts, request);
+    const centralVariance = noiseVariance(encoding, { noise, honestSurvivors: 1 });
+    const sum = new Uint32Array(encoding.dimension);
+    const { noiseStd } = decode(sum, encoding, { contributors: 1, noiseVariance: 0n, centralVariance });
+    // z√2·C, as two segments share the noise, and a little for rounding.
+    expect(noiseStd.counts / (Math.SQRT2 * norm)).toBeGreaterThan(1);
+    expect(noiseStd.counts / (Math.SQRT2 * norm)).toBeLessThan(1.01);
   });
 });
 

@@ -2,7 +2,7 @@
 
 import { ChoraleError } from '../errors.ts';
 import { devicesVariance, type NoiseMultiplier } from '../privacy/charge.ts';
-import { dimension, type Layout, type Segment } from './layout.ts';
+import { dimension, type Layout, layoutUnder, type Segment } from './layout.ts';
 
 /** All that a device and its coordinator must agree on to turn vectors into integers and a sum back into numbers. */
 export type Encoding<Name extends string> = {
@@ -43,7 +43,8 @@ const leastFlooredSteps = 16;
  *
  * @throws ChoraleError `invalid-input` where sums over `maxDevices` would not fit on any grid, or only where a weight is lost
  */
-export function chooseEncoding<Name extends string>(layout: Layout<Name>, request: GridRequest): Encoding<Name> {
+export function chooseEncoding<Name extends string>(asked: Layout<Name>, request: GridRequest): Encoding<Name> {
+  const layout = layoutUnder(request.mechanism, asked);
   const part = request.mechanism === 'none' ? undefined : partOf(request);
   const encoding = part === undefined ? plainGrid(layout, request) : noisyGrid(layout, part);
   const variance = part === undefined ? 0n : noiseVariance(encoding, part);
@@ -56,6 +57,7 @@ export function chooseEncoding<Name extends string>(layout: Layout<Name>, reques
 /**
  * The encoding of a plan: the layout comes from the algorithm, the rest from the plan's own numbers.
  *
+ * @param layout as it is under the plan's mechanism
  * @param sensitivitySquared the plan's Δ₂²; the tightest usual bound unless given
  * @throws ChoraleError `invalid-input` where Δ₂² is below what the weights make possible, or a segment has no step
  */

@@ -14,7 +14,7 @@ export {
   sensitivityBound,
   sumsFit,
 } from './grid.ts';
-export { type Aggregate, dimension, type Layout, type Segment, type Vectors } from './layout.ts';
+export { type Aggregate, dimension, type Layout, layoutUnder, type Segment, type Vectors } from './layout.ts';
 export { canMerge, cutOf, leastCohorts, type MergeRule, mergeCohorts, mergeRule } from './merge.ts';
 export {
   type CohortSum,

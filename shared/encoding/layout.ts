@@ -6,6 +6,11 @@ export interface Segment<Name extends string> {
   readonly length: number;
   /** Largest ℓ2 norm one device may add to this segment; longer contributions are scaled down to it. */
   readonly clipNorm: number;
+  /**
+   * Whole numbers, or in part: without noise the clip norm is raised to a power of two (`layoutUnder`), so that they decode to their
+   * very sum. Under noise it stays the honest bound, as noise is measured against it.
+   */
+  readonly isExact?: boolean;
   /** Share of the noise budget: the segment's norm after scaling; 1 unless said. Sensitivity is √Σ weight². */
   readonly weight?: number;
   /**
@@ -26,6 +31,25 @@ export interface Aggregate<Name extends string> {
   readonly contributors: number;
   /** Standard deviation of the noise in each coordinate of a segment's sum; 0 without differential privacy. */
   readonly noiseStd: Readonly<Record<Name, number>>;
+}
+
+/**
+ * The least power of two that is not below `norm`. Without noise the grid is a power of two as well, so whole numbers
+ * fall on whole grid steps: rounding leaves them alone, and counts decode to the very count.
+ */
+export function exactClipNorm(norm: number): number {
+  return 2 ** Math.ceil(Math.log2(norm));
+}
+
+/** The layout as it is encoded under a mechanism: devices and coordinator compute it from the algorithm's own. */
+export function layoutUnder<Name extends string>(
+  mechanism: 'none' | 'central' | 'distributed',
+  layout: Layout<Name>,
+): Layout<Name> {
+  if (mechanism !== 'none') return layout;
+  return layout.map((segment) =>
+    segment.isExact ? { ...segment, clipNorm: exactClipNorm(segment.clipNorm) } : segment,
+  );
 }
 
 /** Coordinates in one contribution: the d of the protocol. */
