@@ -111,8 +111,8 @@ describe('calibration', () => {
 });
 
 describe('under the noise of a device with 50 rows', () => {
-  const noise = { numerator: 4, denominator: 1 };
-  const noiseStd = 4 * 64;
+  const noise = { numerator: 5, denominator: 1 };
+  const noiseStd = 5 * 50;
 
   /** What `rows` rows give in the mean that score x ~ N(−2.5, 1) and act with log-odds slope · x + intercept, and noise. */
   function sumsOf(seed: number | string, rows: number, { slope, intercept }: { slope: number; intercept: number }) {
