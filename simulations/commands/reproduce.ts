@@ -103,30 +103,38 @@ async function reproduce(scenario: Scenario, options: Options, output: LabOutput
   const report = await run({ seeds, workers, progress: createProgress(process.stderr), onRun });
   const seconds = (clock.now() - startedAt) / 1000;
   if (options.report !== undefined) {
-    await writePage(options.report, reproductionPage(headOf(scenario, report, origin), runs));
+    await writePage(options.report, reproductionPage(headOf(scenario, report, origin, options), runs));
     output.notice(`${options.report} shows it all.`);
   }
   output.result(options.json ? JSON.stringify({ ...report, seconds }) : textOf(scenario, report));
-  if (options.write) await appendResult({ ...rowOf(scenario, report), seconds });
+  if (options.write) await appendResult({ ...rowOf(scenario, report, options), seconds });
   // One seed may miss what the median of several reaches.
   return seeds >= scenario.seeds ? missOf(scenario.claim, report) : undefined;
 }
 
-function rowOf({ name, dataset, claim }: Scenario, report: ScenarioReport) {
-  const result = `${report.name}: ${figuresOf(claim, report).join(', ')}`;
-  return { result, command: commandOf({ name, dataset }, report), seeds: `1–${report.seeds}` };
+function rowOf(scenario: Scenario, report: ScenarioReport, typed: Typed) {
+  const result = `${report.name}: ${figuresOf(scenario.claim, report).join(', ')}`;
+  return { result, command: commandOf(scenario, report, typed), seeds: `1–${report.seeds}` };
 }
 
-function commandOf({ name, dataset }: Pick<Scenario, 'name' | 'dataset'>, { seeds }: ScenarioReport): string {
-  return `npm run lab -- reproduce ${dataset} --only ${name} --seeds ${seeds}`;
+type Typed = Pick<Options, 'workers' | 'long'>;
+
+/** Of this figure alone, with everything else as it was typed. */
+export function commandOf(
+  { name, dataset }: Pick<Scenario, 'name' | 'dataset'>,
+  { seeds }: Pick<ScenarioReport, 'seeds'>,
+  { workers, long }: Typed,
+): string {
+  const flags = [`--seeds ${seeds}`, ...(workers > 0 ? [`--workers ${workers}`] : []), ...(long ? ['--long'] : [])];
+  return `npm run lab -- reproduce ${dataset} --only ${name} ${flags.join(' ')}`;
 }
 
-function headOf(scenario: Scenario, report: ScenarioReport, origin: string): ReportHead {
+function headOf(scenario: Scenario, report: ScenarioReport, origin: string, typed: Typed): ReportHead {
   const { claim, seeds, title } = scenario;
   const miss = missOf(claim, report);
   const verdict = report.seeds < seeds ? `judged over ${seeds} seeds` : miss === undefined ? 'reached' : 'missed';
   const facts = [`claim: ${claim.figure} ${wordsOf(claim)}, ${verdict}`, ...figuresOf(claim, report), origin];
-  return { title: `${report.name}: ${title}`, facts, command: `${commandOf(scenario, report)} --report FILE` };
+  return { title: `${report.name}: ${title}`, facts, command: `${commandOf(scenario, report, typed)} --report FILE` };
 }
 
 function textOf({ title, claim }: Scenario, report: ScenarioReport): string {

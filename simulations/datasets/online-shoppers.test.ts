@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadOnlineShoppers, parseOnlineShoppers, shopperGrid } from './online-shoppers.ts';
+import { loadOnlineShoppers, parseOnlineShoppers, shopperGrid, withIndicators } from './online-shoppers.ts';
 
 const heading =
   'Administrative,Administrative_Duration,Informational,Informational_Duration,ProductRelated,ProductRelated_Duration,' +
@@ -21,6 +21,21 @@ describe('a session at an online shop', () => {
     );
     expect(row!.features.length).toBe(shopperGrid.bounds.lower.length);
     expect([...row!.features]).not.toContain(55.5);
+  });
+
+  it('has an indicator for each value of a category, where a linear model asks', () => {
+    const [row] = parseOnlineShoppers(`${heading}\n${session}\n`);
+    const { features, label } = withIndicators(row!);
+    const numbers = [...row!.features.slice(0, 9)];
+    const indicators = [
+      [6, 12],
+      [2, 8],
+      [2, 13],
+      [1, 9],
+      [3, 20],
+      [1, 3],
+    ].flatMap(([place, count]) => Array.from({ length: count! }, (_, i) => Number(i + 1 === place)));
+    expect({ features: [...features], label }).toEqual({ features: [...numbers, ...indicators, 1], label: 0 });
   });
 
   it.each([

@@ -24,12 +24,17 @@ type Column = {
   readonly hi: number;
   /** NaN for what the column cannot hold. */
   readonly read: (text: string) => number;
+  /** Whole numbers that name something: between two of them there is nothing. */
+  readonly isCategory?: true;
 };
 
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'June', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 const visitors: Readonly<Record<string, number>> = { New_Visitor: 0, Other: 1, Returning_Visitor: 2 };
 
 const log = (name: string, hi: number): Column => ({ name, lo: 0, hi, read: (text) => Math.log1p(numberOf(text)) });
+const category = (name: string, lo: number, hi: number, read = numberOf): Column => ({
+  ...{ name, lo, hi, read, isCategory: true },
+});
 const plain = (name: string, lo: number, hi: number): Column => ({ name, lo, hi, read: numberOf });
 
 /**
@@ -46,12 +51,12 @@ const columns: readonly Column[] = [
   plain('BounceRates', 0, 0.2),
   plain('ExitRates', 0, 0.2),
   plain('SpecialDay', 0, 1),
-  { name: 'Month', lo: 1, hi: 12, read: (text) => months.indexOf(text) + 1 || Number.NaN },
-  plain('OperatingSystems', 1, 8),
-  plain('Browser', 1, 13),
-  plain('Region', 1, 9),
-  plain('TrafficType', 1, 20),
-  { name: 'VisitorType', lo: 0, hi: 2, read: (text) => visitors[text] ?? Number.NaN },
+  category('Month', 1, 12, (text) => months.indexOf(text) + 1 || Number.NaN),
+  category('OperatingSystems', 1, 8),
+  category('Browser', 1, 13),
+  category('Region', 1, 9),
+  category('TrafficType', 1, 20),
+  category('VisitorType', 0, 2, (text) => visitors[text] ?? Number.NaN),
   { name: 'Weekend', lo: 0, hi: 1, read: truthOf },
 ];
 
@@ -59,6 +64,14 @@ export const shopperGrid: FeatureGrid = {
   bounds: { lower: columns.map(({ lo }) => lo), upper: columns.map(({ hi }) => hi) },
   cells: 256,
 };
+
+/** The same session for a linear model: an indicator for each value of a category. */
+export function withIndicators({ features, label }: LabelledRow): LabelledRow {
+  const numbers = columns.flatMap(({ lo, hi, isCategory }, i) =>
+    isCategory ? Array.from({ length: hi - lo + 1 }, (_, value) => Number(features[i] === lo + value)) : features[i]!,
+  );
+  return { features: Float32Array.from(numbers), label };
+}
 
 /** @throws ChoraleError `not-found` where it is nowhere; `invalid-input` if the copy was altered */
 export async function loadOnlineShoppers(place: Place): Promise<readonly LabelledRow[]> {

@@ -24,7 +24,7 @@ let report: ScenarioReport;
 let page: string;
 beforeAll(async () => {
   const of = { dataset: 'online-retail', label: 'purchase-7d', leastAuc: 0.5 } as const;
-  const scenario = additive({ ...of, setting: { devices: 40, rounds: 5 } });
+  const scenario = additive({ ...of, setting: { devices: 70, rounds: 5 } });
   const progress = createProgress({ write: () => {} });
   report = await scenario.run({ dataset, seeds: 2, workers: 1, progress, onRun: (run) => void runs.push(run) });
   page = reproductionPage(head, runs);

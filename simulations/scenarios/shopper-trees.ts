@@ -14,9 +14,10 @@ import {
 import { binEdgesOf, rowCount } from '@chorale/shared/features';
 import { predict, type TreesSpec } from '@chorale/shared/models';
 import { seededRandom } from '@chorale/shared/testing';
-import { baseRateOf, fitTrees, type Rows, rowsOf } from '../baselines/index.ts';
-import { loadOnlineShoppers, shopperGrid } from '../datasets/online-shoppers.ts';
+import { baseRateOf, centralScores, fitTrees, type Rows, rowsOf } from '../baselines/index.ts';
+import { loadOnlineShoppers, shopperGrid, withIndicators } from '../datasets/online-shoppers.ts';
 import { runFast } from '../fast.ts';
+import { reportScores, type ScoreReport } from '../metrics/score-report.ts';
 import type { Outcome } from '../study/method.ts';
 import { trainedOutcome } from '../study/trained-outcome.ts';
 import { medianBy } from './median.ts';
@@ -38,44 +39,72 @@ export const shopperTrees: Scenario = {
   async prepare({ directory }) {
     const sessions = await loadOnlineShoppers({ directory });
     const origin = `Online Shoppers (UCI, CC BY 4.0): ${sessions.length} sessions`;
-    return { origin, run: (setting) => run(sessions, setting) };
+    return { origin, run: (setting) => shopperFigures(sessions, setting) };
   },
 };
 
 const abouts = {
   secure: { name: 'federated-trees', title: 'Federated boosted trees', kind: 'federated' },
   central: { name: 'central-boosting', title: 'Central boosted trees (same bins)', kind: 'baseline' },
+  logistic: { name: 'central-logistic', title: 'Central logistic regression', kind: 'baseline' },
+  baseRate: { name: 'base-rate', title: 'Base rate for everybody', kind: 'baseline' },
 } as const;
 
-async function run(
+/** @param sessions one row each, of as many people */
+export async function shopperFigures(
   sessions: readonly LabelledRow[],
   { seeds, progress, workers, onRun }: ScenarioSetting,
 ): Promise<ScenarioReport> {
   const rounds = 1 + trees.trees * trees.depth;
   progress.begin('training', seeds * folds * rounds);
-  const perSeed: { seed: number; auc: number; aucCentral: number }[] = [];
+  const runs: { seed: number; auc: number; aucCentralBoosting: number; secure: Together }[] = [];
   let played = 0;
   for (let seed = 1; seed <= seeds; seed++) {
     const onRound = () => progress.advance(++played, `seed ${seed}`);
     const judged: Judged[] = [];
     for (const fold of foldsOf(sessions, seed)) judged.push(await judgedBy(fold, { seed, workers }, onRound));
-    for (const side of ['secure', 'central'] as const)
-      onRun?.({ about: abouts[side], seed, ...together(judged, side) });
-    const mean = (of: (one: Judged) => Float32Array) =>
-      judged.reduce((sum, one) => sum + aucOf(of(one), one.test), 0) / folds;
-    const [auc, aucCentral] = [mean(({ secure }) => secure.scores), mean(({ central }) => central.scores)];
-    perSeed.push({ seed, auc, aucCentral });
+    const sideOf = (side: 'secure' | 'central') => judged.map((one) => ({ test: one.test, outcome: one[side] }));
+    const secure = together(sideOf('secure'));
+    onRun?.({ about: abouts.secure, seed, ...secure });
+    onRun?.({ about: abouts.central, seed, ...together(sideOf('central')) });
+    runs.push({ seed, auc: meanAuc(sideOf('secure')), aucCentralBoosting: meanAuc(sideOf('central')), secure });
   }
   progress.end();
-  const { auc, aucCentral } = medianBy(perSeed, (one) => one.auc);
-  const baseRate = baseRateOf(tableOf(sessions));
+  const { auc, aucCentralBoosting, secure } = medianBy(runs, (one) => one.auc);
+  const { prAuc, logLoss, calibration, liftAtTenth } = reportOf(secure);
   return {
     name: 'online-shoppers trees',
-    ...{ auc, rounds, epsilon: null, seeds, aucCentral },
-    majorityAccuracy: Math.max(baseRate, 1 - baseRate),
+    ...{ auc, rounds, epsilon: null, seeds, prAuc, logLoss, calibration, liftAtTenth, aucCentralBoosting },
+    ...plainFigures(sessions, { progress, onRun }),
     roundsForEdges: 1,
     ...{ devices: sessions.length, folds, bins, ...trees },
-    perSeed,
+    perSeed: runs.map(({ secure: _, ...figures }) => figures),
+  };
+}
+
+/** What does without trees, over one drawing of folds: the same whatever the seeds. */
+function plainFigures(
+  sessions: readonly LabelledRow[],
+  { progress, onRun }: Pick<ScenarioSetting, 'progress' | 'onRun'>,
+) {
+  const drawn = foldsOf(sessions.map(withIndicators), 1);
+  progress.begin('baselines', folds);
+  const judged = drawn.map(({ train, test }, fold) => {
+    progress.advance(fold, 'central-logistic');
+    const rows = tableOf(train);
+    const logistic = { scores: centralScores(rows, test, train[0]!.features.length) };
+    return { test, logistic, baseRate: { scores: new Float32Array(test.rowCount).fill(baseRateOf(rows)) } };
+  });
+  progress.advance(folds);
+  progress.end();
+  const sideOf = (side: 'logistic' | 'baseRate') => judged.map((one) => ({ test: one.test, outcome: one[side] }));
+  const baseRate = together(sideOf('baseRate'));
+  onRun?.({ about: abouts.logistic, seed: 1, ...together(sideOf('logistic')) });
+  onRun?.({ about: abouts.baseRate, seed: 1, ...baseRate });
+  const { logLoss, majorityAccuracy } = reportOf(baseRate);
+  return {
+    ...{ aucCentral: meanAuc(sideOf('logistic')), aucBaseRate: meanAuc(sideOf('baseRate')) },
+    ...{ logLossBaseRate: logLoss, majorityAccuracy },
   };
 }
 
@@ -113,23 +142,35 @@ async function judgedBy({ train, test }: Fold, by: By, onRound: () => void): Pro
   return { test, secure: outcome, central: { scores: central } };
 }
 
-/** All sessions, each scored by the trees that its own fold had no part in; the curve is a mean over folds. */
-function together(judged: readonly Judged[], side: 'secure' | 'central'): { outcome: Outcome; judged: { test: Rows } } {
-  const floats = (of: (one: Judged) => Float32Array) => Float32Array.from(judged.flatMap((one) => [...of(one)]));
+type JudgedFold = { readonly test: Rows; readonly outcome: Outcome };
+
+function meanAuc(judged: readonly JudgedFold[]): number {
+  return judged.reduce((sum, { outcome, test }) => sum + aucOf(outcome.scores, test), 0) / folds;
+}
+
+type Together = { readonly outcome: Outcome; readonly judged: { readonly test: Rows } };
+
+/** All sessions, each scored by the model that its own fold had no part in; the curve is a mean over folds. */
+function together(judged: readonly JudgedFold[]): Together {
+  const floats = (of: (one: JudgedFold) => Float32Array) => Float32Array.from(judged.flatMap((one) => [...of(one)]));
   const labels = floats(({ test }) => test.labels);
-  const { learning = [], scoresOf: _, ...outcome } = judged[0]![side];
-  const mean = (place: number) => judged.reduce((sum, one) => sum + one[side].learning![place]!.auc, 0) / folds;
+  const { learning = [], scoresOf: _, ...outcome } = judged[0]!.outcome;
+  const mean = (place: number) => judged.reduce((sum, one) => sum + one.outcome.learning![place]!.auc, 0) / folds;
   return {
     outcome: {
       ...outcome,
-      scores: floats((one) => one[side].scores),
+      scores: floats((one) => one.outcome.scores),
       learning: learning.map(({ round }, place) => ({ round, auc: mean(place) })),
     },
-    // Nobody has two sessions.
     judged: {
+      // Nobody has two sessions.
       test: { ...judged[0]!.test, labels, owners: Uint32Array.from(labels, (_, row) => row), rowCount: labels.length },
     },
   };
+}
+
+function reportOf({ outcome, judged }: Together): ScoreReport {
+  return reportScores(outcome.scores, judged.test.labels);
 }
 
 function aucOf(scores: Float32Array, { labels }: Rows): number {
@@ -153,6 +194,6 @@ async function prepared(
 function tableOf(rows: readonly LabelledRow[]): Rows {
   return rowsOf(
     rows.map((row) => [row]),
-    shopperGrid.bounds.lower.length,
+    rows[0]?.features.length ?? 0,
   );
 }
