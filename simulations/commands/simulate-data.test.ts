@@ -122,10 +122,39 @@ it.each([
   [['simulate', '--data', 'my.csv', '--customer', 'a', '--time', 'b', '--value', 'c', '--cohort', '5'], '--cohort'],
   [['simulate', '--data', 'my.csv', '--label', 'y', '--epsilon', '-1'], 'number such as'],
   [['simulate', '--data', 'my.csv', '--label', 'y', '--horizon', '9'], '7, 30'],
+  [['simulate', '--data', 'my.csv', '--label', 'y', '--bounds', 'age=0-9'], 'such as age=0:120'],
+  [['simulate', '--data', 'my.csv', '--label', 'y', '--bounds', 'age=:9'], 'such as age=0:120'],
+  [['simulate', '--data', 'my.csv', '--label', 'y', '--bounds', 'age=9:9'], '9 must be below 9'],
+  [
+    ['simulate', '--data', 'a.csv', '--customer', 'a', '--time', 'b', '--value', 'c', '--bounds', 'c=0:9'],
+    '--bounds are about a plain table',
+  ],
 ])('wrong usage is exit code 2 and the reason: %j', async (args, reason) => {
   const { code, result, notice } = await lab(...args);
   expect({ code, result }).toEqual({ code: 2, result: '' });
   expect(notice).toContain(reason);
+});
+
+it('what no promise covers is said in words, in JSON and on the page; declared bounds are covered', async () => {
+  const random = seededRandom(11);
+  const rows = Array.from(
+    { length: 300 },
+    (_, i) => `${i % 60},${random.below(9)},${random.below(5)},${random.below(2)}`,
+  );
+  await writeFile(join(folder, 'rows.csv'), `who,age,depth,clicked\n${rows.join('\n')}\n`);
+  const asked = ['simulate', '--data', join(folder, 'rows.csv'), '--label', 'clicked', '--customer', 'who', ...small];
+  const out = join(folder, 'rows');
+  const some = await lab(...asked, '--out', out, '--json', '--bounds', 'age=-1:120');
+  expect(some.code, some.notice).toBe(0);
+  const note = 'the bounds of "depth" were read from all rows';
+  expect(some.notice).toContain(note);
+  for (const line of some.result.trim().split('\n')) expect(JSON.parse(line).notes[0]).toContain(note);
+  const page = await readFile(join(out, 'report.html'), 'utf8');
+  expect(page).toContain(note.replaceAll('"', '&quot;'));
+  expect(page).toContain("--bounds 'age=-1:120'");
+  const all = ['--bounds', 'age=-1:120', '--bounds', 'depth=0:5'];
+  const declared = await lab(...asked, '--out', `${out}-declared`, '--json', ...all);
+  for (const line of declared.result.trim().split('\n')) expect(JSON.parse(line).notes).toEqual([]);
 });
 
 it('a file that is no table is refused with what to do', async () => {

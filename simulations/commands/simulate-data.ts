@@ -10,7 +10,7 @@ import { tableName, writeReport } from '../adapters/report-files.ts';
 import { readTable, type Table } from '../adapters/table-file.ts';
 import { type DateFormat, dateFormats } from '../own-data/dates.ts';
 import { eventLogOf } from '../own-data/event-log.ts';
-import { peopleOfTable } from '../own-data/labelled-table.ts';
+import { type DeclaredBounds, peopleOfTable } from '../own-data/labelled-table.ts';
 import { peopleOfLog } from '../own-data/log-task.ts';
 import { purchaseLogOf } from '../own-data/transaction-log.ts';
 import { chartsOf } from '../report/charts.ts';
@@ -36,6 +36,7 @@ type Options = {
   readonly horizon: '7' | '30';
   readonly label?: string;
   readonly ignore: readonly string[];
+  readonly bounds?: readonly DeclaredBounds[];
   readonly devices?: number;
   readonly rounds: number;
   readonly cohort: number;
@@ -63,6 +64,11 @@ export function addDataSimulation(simulate: Command, output: LabOutput): void {
     .addOption(new Option('--horizon <days>', 'who will buy within so many days').choices(['7', '30']).default('7'))
     .option('--label <column>', 'a plain table with 1 or 0 in this column, in place of a purchase log')
     .option('--ignore <columns...>', 'of a plain table, columns not to learn from', [])
+    .option(
+      '--bounds <name=lo:hi>',
+      'of a plain table, what a column of numbers can hold; repeatable, read from the rows unless said',
+      declaredBounds,
+    )
     .option('--devices <count>', 'of a plain table without --customer, devices to deal rows to', wholeNumber)
     .option(
       '--rounds <count>',
@@ -90,9 +96,9 @@ async function simulateData(options: Options, simulate: Command, output: LabOutp
   checkOptions(options);
   const { file: name, stem } = tableName(options.data);
   const table = await readTable(options.data);
-  const { people, schema } = peopleOf(table, options, name);
+  const { people, schema, notes } = peopleOf(table, options, name);
   const ground: Ground = { people, schema, rounds: options.rounds, cohort: options.cohort };
-  const facts = factsOf(name, table, ground);
+  const facts = [...factsOf(name, table, ground), ...notes];
   for (const fact of facts) output.notice(fact);
   const methods = methodsFor(ground, options, output);
   const folder = options.out ?? `lab-${stem}`;
@@ -107,11 +113,11 @@ async function simulateData(options: Options, simulate: Command, output: LabOutp
   const charts = chartsOf(summaries);
   const head = { title: `Federated learning on ${name}`, facts, command: commandOf(options) };
   const written = await writeReport(folder, htmlReport(head, summaries, charts), charts);
-  for (const summary of summaries) output.result(options.json ? jsonOf(summary) : textOf(summary));
+  for (const summary of summaries) output.result(options.json ? jsonOf(summary, notes) : textOf(summary));
   output.notice(`\n${written[0]} shows it all; ${written.length - 1} images and ${all.length} records lie beside it.`);
 }
 
-function checkOptions({ label, customer, time, value, event, order, seeds, rounds, cohort }: Options): void {
+function checkOptions({ label, bounds, customer, time, value, event, order, seeds, rounds, cohort }: Options): void {
   const needed = event === undefined ? { customer, time, value } : { customer, time };
   const missing = Object.entries(needed).filter(([, column]) => column === undefined);
   if (label === undefined && missing.length > 0) {
@@ -121,6 +127,8 @@ function checkOptions({ label, customer, time, value, event, order, seeds, round
   }
   if (label !== undefined && (time !== undefined || value !== undefined || event !== undefined))
     throw new ChoraleError('invalid-input', '--label is about a plain table; --time, --value and --event about a log');
+  if (label === undefined && bounds !== undefined)
+    throw new ChoraleError('invalid-input', '--bounds are about a plain table; the features of a log declare theirs');
   if (event !== undefined && (value !== undefined || order !== undefined))
     throw new ChoraleError(
       'invalid-input',
@@ -130,17 +138,19 @@ function checkOptions({ label, customer, time, value, event, order, seeds, round
   if (cohort < 10 || cohort > 1000) throw new ChoraleError('invalid-input', '--cohort: between 10 and 1000 devices');
 }
 
-function peopleOf(table: Table, options: Options, name: string): { people: People; schema: FeatureSchema } {
-  const { label, customer, time, value, event, order, ignore, devices, dateFormat } = options;
-  if (label !== undefined) return peopleOfTable(table, { label, customer, ignore, devices }, name);
+type Learned = { readonly people: People; readonly schema: FeatureSchema; readonly notes: readonly string[] };
+
+function peopleOf(table: Table, options: Options, name: string): Learned {
+  const { label, customer, time, value, event, order, ignore, bounds, devices, dateFormat } = options;
+  if (label !== undefined) return peopleOfTable(table, { label, customer, ignore, bounds, devices }, name);
   const horizon = options.horizon === '7' ? 7 : 30;
   const lines = { customer: customer!, time: time! };
   if (event !== undefined) {
     const log = eventLogOf(table, { ...lines, event }, dateFormat, name);
-    return { people: peopleOfLog(log, horizon), schema: behavior1 };
+    return { people: peopleOfLog(log, horizon), schema: behavior1, notes: [] };
   }
   const log = purchaseLogOf(table, { ...lines, value: value!, order }, dateFormat, name);
-  return { people: peopleOfLog(log, horizon), schema: transactions1 };
+  return { people: peopleOfLog(log, horizon), schema: transactions1, notes: [] };
 }
 
 function methodsFor(ground: Ground, { epsilon }: Options, output: LabOutput): Method[] {
@@ -182,9 +192,18 @@ function commandOf(options: Options): string {
   const flags = Object.entries(options).flatMap(([key, value]) => {
     if (key === 'resume' || key === 'json' || (Array.isArray(value) && value.length === 0)) return [];
     const flag = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-    return [flag, ...(Array.isArray(value) ? value : [value]).map((one) => quoted(String(one)))];
+    const words = (Array.isArray(value) ? value : [value]).map((one) => quoted(wordOf(one)));
+    // Each has a flag of its own.
+    return key === 'bounds' ? words.flatMap((word) => [flag, word]) : [flag, ...words];
   });
   return `npm run lab -- simulate ${flags.join(' ')}`;
+}
+
+/** Bounds are the only option that is an object. */
+function wordOf(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return String(value);
+  const { column, lo, hi } = value as DeclaredBounds;
+  return `${column}=${lo}:${hi}`;
 }
 
 function quoted(text: string): string {
@@ -196,9 +215,18 @@ function textOf({ record: { title, figures, interval95 } }: MethodSummary): stri
   return `${title.padEnd(44)} AUC ${figures.auc!.toFixed(4)} (${interval})  lift ${figures.liftAtTenth!.toFixed(2)}`;
 }
 
-function jsonOf({ record, aucs }: MethodSummary): string {
+function jsonOf({ record, aucs }: MethodSummary, notes: readonly string[]): string {
   const { method, figures, interval95, epsilon = null, cost = null } = record;
-  return JSON.stringify({ method, ...figures, interval95, epsilon, cost, aucs });
+  return JSON.stringify({ method, ...figures, interval95, epsilon, cost, aucs, notes });
+}
+
+function declaredBounds(text: string, before: readonly DeclaredBounds[] = []): readonly DeclaredBounds[] {
+  const [, column, ...ends] = /^(.+)=([^:]+):([^:]+)$/.exec(text) ?? [];
+  const [lo, hi] = ends.map((end) => (end.trim() === '' ? Number.NaN : Number(end)));
+  if (column === undefined || lo === undefined || hi === undefined || !Number.isFinite(lo) || !Number.isFinite(hi))
+    throw new InvalidArgumentError('It must be a column and two numbers, such as age=0:120.');
+  if (lo >= hi) throw new InvalidArgumentError(`${lo} must be below ${hi}.`);
+  return [...before, { column, lo, hi }];
 }
 
 function epsilons(text: string, before: readonly number[] | 'none' = []): readonly number[] | 'none' {

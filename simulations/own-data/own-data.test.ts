@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseTable } from '../adapters/table-file.ts';
 import { formatsThatRead, instantOf } from './dates.ts';
 import { eventLogOf } from './event-log.ts';
-import { peopleOfTable } from './labelled-table.ts';
+import { type LabelledColumns, peopleOfTable } from './labelled-table.ts';
 import { peopleOfLog } from './log-task.ts';
 import { purchaseLogOf } from './transaction-log.ts';
 
@@ -163,7 +163,7 @@ describe('a labelled table', () => {
     return `${i % 80},${random.below(100)},${colour},${random.below(2) === 1 ? 'yes' : 'No'}`;
   });
   const text = `who,age,colour,clicked\n${rows.join('\n')}\n`;
-  const tableOf = (changed = text, more: { customer?: string; ignore?: string[] } = {}) =>
+  const tableOf = (changed = text, more: Partial<LabelledColumns> = {}) =>
     peopleOfTable(parseTable(changed, 'my.csv'), { label: 'clicked', customer: 'who', ignore: [], ...more }, 'my.csv');
 
   it('becomes numbers: a feature for each number and for each word', () => {
@@ -172,6 +172,24 @@ describe('a labelled table', () => {
     expect(people.devices.length).toBe(64);
     expect(people.test.rowCount).toBe(16 * 5);
     expect(people.devices.every((device) => device.length === 5)).toBe(true);
+  });
+
+  it('says which bounds and words were read from rows that no promise covers', () => {
+    expect(tableOf().notes).toEqual([
+      expect.stringMatching(/^the bounds of "age" were read from all rows, those of the test too: no promise of ε/),
+      expect.stringMatching(/^which words "colour" can hold was read from all rows/),
+    ]);
+    expect(tableOf(text, { ignore: ['colour'], bounds: [{ column: 'age', lo: 0, hi: 120 }] }).notes).toEqual([]);
+  });
+
+  it('has the bounds that were declared, whatever its rows hold', () => {
+    const { people, schema } = tableOf(text, { bounds: [{ column: 'age', lo: 10, hi: 60 }] });
+    expect(schema.features[0]).toMatchObject({ name: 'age', lo: 10, hi: 60 });
+    const ages = [people.train, people.test].flatMap(({ features }) => [...features].filter((_, i) => i % 4 === 0));
+    expect([Math.min(...ages), Math.max(...ages)]).toEqual([10, 60]);
+    const untouched = tableOf(text, { bounds: [{ column: 'age', lo: -5, hi: 500 }] });
+    expect(untouched.people.test.features).toEqual(tableOf().people.test.features);
+    expect(untouched.schema.features[0]).toMatchObject({ lo: -5, hi: 500 });
   });
 
   it('keeps test devices out of training', () => {
@@ -184,6 +202,10 @@ describe('a labelled table', () => {
     [text.replace(/,(yes|No)\n/, ',maybe\n'), {}, 'line 2: "maybe" in "clicked" is no label'],
     [text.replace(/(\n\d+),\d+,/, '$1,,'), {}, 'line 2: "age" is empty; fill it in or say --ignore "age"'],
     [text, { ignore: ['age', 'color'] }, 'Did you mean --ignore "colour"?'],
+    [text, { bounds: [{ column: 'ages', lo: 0, hi: 1 }] }, 'Did you mean --bounds "age"?'],
+    [text, { bounds: [{ column: 'who', lo: 0, hi: 1 }] }, '--bounds: "who" is not learned from'],
+    [text, { bounds: [{ column: 'colour', lo: 0, hi: 1 }] }, '--bounds: "colour" holds words'],
+    [text, { bounds: [1, 2].map((hi) => ({ column: 'age', lo: 0, hi })) }, '--bounds: "age" has bounds already'],
     [text, { ignore: ['age', 'colour'] }, 'no column is left to learn from'],
     [text.replaceAll(/,(\d+),(red|green|blue)/g, (_, age) => `,${age},${age}x`), {}, 'different words where 20'],
     [text.replaceAll(/,(yes|No)\n/g, ',no\n'), {}, 'at least 10 of either kind are needed'],
