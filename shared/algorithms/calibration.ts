@@ -23,7 +23,7 @@ import {
 import { floatVector } from './float-vector.ts';
 import { batchOf, hasFiniteFeatures, type LabelledRow, sampleRows } from './labelled-row.ts';
 import { parametersFit, standardizationFits } from './model-checks.ts';
-import { noiseReach } from './noise-tail.ts';
+import { noiseReach, peopledRange } from './noise-tail.ts';
 
 /** Bins of the logit, evenly from −8 to 8: beyond, scores are as good as certain. */
 export const logitBins = 64;
@@ -34,7 +34,7 @@ const positivesForPlatt = 2000;
 /** The noise's standard deviation in a slope or an intercept, at most; and in an intercept that surely is not 0. */
 const largestError = 0.1;
 const roughestError = 0.3;
-/** Chance that noise feigns people in an empty bin, or positives beyond what is taken off for it. */
+/** Chance that noise feigns more positives than are taken off for it. */
 const strayChance = 0.01;
 
 const shared = {
@@ -206,13 +206,12 @@ function tableOf({ counts, noiseVariance }: Pick<CalibrationState, 'counts' | 'n
   const width = (2 * mostLogit) / logitBins;
   const logits = Array.from({ length: logitBins }, (_, bin) => -mostLogit + (bin + 0.5) * width);
   const [negatives, positives] = [counts.slice(0, logitBins), counts.slice(logitBins)];
-  const stray = noiseReach(Math.sqrt(noiseVariance), { sums: logitBins, chance: strayChance });
-  const isPeopled = logits.map((logit, bin) => {
+  const weighed = logits.map((logit, bin) => {
     const [acts, not] = [sigmoid(logit), sigmoid(-logit)];
-    return acts * positives[bin]! + not * negatives[bin]! > stray * Math.hypot(acts, not);
+    return (acts * positives[bin]! + not * negatives[bin]!) / Math.hypot(acts, not);
   });
-  const [from, to] = [isPeopled.indexOf(true), isPeopled.lastIndexOf(true) + 1];
-  const cut = (values: readonly number[]) => values.slice(Math.max(0, from), to);
+  const { from, to } = peopledRange(weighed, Math.sqrt(noiseVariance));
+  const cut = (values: readonly number[]) => values.slice(from, to);
   return { logits: cut(logits), negatives: cut(negatives), positives: cut(positives), noiseVariance };
 }
 

@@ -3,6 +3,7 @@ import { base64url } from '../bytes.ts';
 import { chooseEncoding } from '../encoding/grid.ts';
 import { decode, encode } from '../encoding/pipeline.ts';
 import { sigmoid } from '../models/predict.ts';
+import { algorithmRound } from '../testing/algorithm-round.ts';
 import { type SeededRandom, seededRandom } from '../testing/seeded-random.ts';
 import { addModulo, floatsToBytes } from '../vectors.ts';
 import type { ClientTools } from './algorithm.ts';
@@ -233,5 +234,17 @@ describe('the gate', () => {
   it('stops one that too few devices have judged', async () => {
     const few = await verdictOf({ champion: model(0.9, 0, -1.5) }, 12);
     expect(few.objections.map(({ rule }) => rule)).toContain('log-loss');
+  });
+
+  it('under noise neither allows nor calls worse by chance what so few devices cannot tell', async () => {
+    for (const seed of [1, 2, 3]) {
+      const noise = { numerator: 4, denominator: 1 };
+      const equal = start({ champion: model(...truth), bins: 32 });
+      const state = await algorithmRound(comparison, equal, people(`noisy ${seed}`, 400), { seed, noise });
+      const { objections } = judgeRelease({ ...releaseCaseOf(state), privacy: undefined });
+      const reasons = objections.filter(({ rule }) => rule !== 'log-loss').map(({ reason }) => reason);
+      expect(reasons.length, `seed ${seed}`).toBeGreaterThan(3);
+      for (const reason of reasons) expect(reason, `seed ${seed}`).toMatch(/^cannot be known precisely enough/);
+    }
   });
 });

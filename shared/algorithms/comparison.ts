@@ -16,7 +16,7 @@ import {
   type EvaluationState,
   evaluatedModel,
   evaluation,
-  sliceAucsOf,
+  evaluationFigures,
 } from './evaluation.ts';
 import { armMoments } from './experiment-arms.ts';
 import { batchOf, hasFiniteFeatures, type LabelledRow, sampleRows } from './labelled-row.ts';
@@ -205,20 +205,22 @@ export function pairedDifferenceOf(state: ComparisonState): PairedDifference {
 export function releaseCaseOf(state: ComparisonState): Omit<ReleaseCase, 'privacy'> {
   const { mean, standardError } = pairedDifferenceOf(state);
   return {
-    champion: figuresOf(state.champion),
-    candidate: figuresOf(state.candidate),
+    champion: releaseFiguresOf(state.champion),
+    candidate: releaseFiguresOf(state.candidate),
     logLossDifference: { mean, standardError },
     parameters: state.candidate.config.parameters,
   };
 }
 
-function figuresOf(state: EvaluationState): ReleaseFigures {
-  const {
-    auc = Number.NaN,
-    calibration = Number.NaN,
-    expectedCalibrationError = Number.NaN,
-  } = evaluation.summary(state);
-  return { auc, calibration, expectedCalibrationError, sliceAucs: sliceAucsOf(state) };
+function releaseFiguresOf(state: EvaluationState): ReleaseFigures {
+  const { auc, calibration, expectedCalibrationError, sliceAucs } = evaluationFigures(state);
+  const each = (of: 'value' | 'noise') => ({
+    auc: auc[of],
+    calibration: calibration[of],
+    expectedCalibrationError: expectedCalibrationError[of],
+    sliceAucs: Object.fromEntries(Object.entries(sliceAucs).map(([name, figure]) => [name, figure[of]])),
+  });
+  return { ...each('value'), ...(state.noise.totals > 0 && { noise: each('noise') }) };
 }
 
 function summarize(state: ComparisonState): Summary {

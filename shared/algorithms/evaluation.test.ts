@@ -6,7 +6,7 @@ import { predict, sigmoid } from '../models/predict.ts';
 import { type SeededRandom, seededRandom } from '../testing/seeded-random.ts';
 import { addModulo, floatsToBytes } from '../vectors.ts';
 import { type ClientTools, toJson } from './algorithm.ts';
-import { type EvaluationState, evaluation } from './evaluation.ts';
+import { type EvaluationState, evaluation, evaluationFigures } from './evaluation.ts';
 import { batchOf, type LabelledRow } from './labelled-row.ts';
 import {
   accuracy,
@@ -160,4 +160,88 @@ it('a model with several classes, or with too few parameters, is refused', () =>
       parameters: base64url(floatsToBytes(new Float32Array(9))),
     }),
   ).toBe(false);
+});
+
+describe('under noise', () => {
+  const seedOf = (rows: number, run: number) => `noise ${rows} ${run}`;
+  const noiseStd = 4 * Math.sqrt(3) * 50;
+  const slice = { name: 'half', column: 0, edges: [0] };
+
+  /** What rows give in the mean whose logits are N(−2.3, 1), and who act as scored; and noise as of z = 4 and 50 rows a device. */
+  function stateOf(seed: string, rows: number, std: number, changes: object = {}): EvaluationState {
+    const random = seededRandom(seed);
+    const start = evaluation.init(config({ bins: 32, ...changes }), seededRandom(0));
+    const bins = Array.from({ length: 32 }, (_, bin) => (bin + 0.5) / 2 - 8);
+    const density = bins.map((x) => Math.exp(-((x + 2.3) ** 2) / 2));
+    const all = density.reduce((sum, share) => sum + share, 0);
+    const perBin = (of: (x: number) => number) => bins.map((x, i) => (rows * density[i]! * of(x)) / all);
+    const noisy = (values: readonly number[]) => Float64Array.from(values, (value) => value + std * random.normal());
+    const [positives, negatives] = [perBin(sigmoid), perBin((x) => 1 - sigmoid(x))];
+    const acting = positives.reduce((sum, value) => sum + value, 0);
+    const part = [...positives, ...negatives].map((count) => count / 2);
+    return evaluation.update(start, {
+      sums: {
+        positives: noisy(positives),
+        negatives: noisy(negatives),
+        totals: noisy([rows, acting, acting, 0.02 * rows, 0.1 * rows]),
+        parts: noisy([...part, ...part]),
+      },
+      contributors: rows / 50,
+      noiseStd: { positives: std, negatives: std, totals: std, parts: std },
+    });
+  }
+  const exact = evaluation.summary(stateOf('exact', 1e6, 0));
+
+  it.each([
+    3e5, 1e6,
+  ])('of %d rows, AUC and calibration stay where they are, and their noise is as large as said', (rows) => {
+    const runs = 150;
+    const found = Array.from({ length: runs }, (_, run) =>
+      evaluation.summary(stateOf(seedOf(rows, run), rows, noiseStd)),
+    );
+    for (const name of ['auc', 'calibration'] as const) {
+      const errors = found.map((figures) => figures[name]! - exact[name]!);
+      const said = found.map((figures) => figures[`${name}Noise`]!);
+      const meanOf = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / runs;
+      const typical = meanOf(said);
+      expect(Math.abs(meanOf(errors)) / typical, name).toBeLessThan(0.4);
+      // 1 ± .06, four of these.
+      expect(Math.abs(Math.sqrt(meanOf(errors.map((error) => error ** 2))) / typical - 1), name).toBeLessThan(0.25);
+    }
+  });
+
+  it.each([3e5, 1e6, 1e7])('of %d rows, calibration errs by no more than its noise lets it', (rows) => {
+    const shares = Array.from({ length: 40 }, (_, run) => {
+      const figures = evaluation.summary(stateOf(seedOf(rows, run), rows, noiseStd));
+      const error = figures.expectedCalibrationError! - exact.expectedCalibrationError!;
+      return Math.abs(error) / figures.expectedCalibrationErrorNoise!;
+    });
+    // The reach at 95 %: of 40, five or more beyond it are 1 in 20 at the worst, and it was chosen wide.
+    expect(shares.filter((share) => share > 1.645).length).toBeLessThan(4);
+  });
+
+  it('the lift and the best F1 are not those of rows that nobody has', () => {
+    const figures = Array.from({ length: 60 }, (_, run) =>
+      evaluation.summary(stateOf(seedOf(1e6, run), 1e6, noiseStd)),
+    );
+    for (const name of ['liftTopTenth', 'f1', 'averagePrecision', 'accuracy']) {
+      const mean = figures.reduce((sum, one) => sum + one[name]! / figures.length, 0);
+      expect(Math.abs(mean / exact[name]! - 1), name).toBeLessThan(0.04);
+    }
+  });
+
+  it('what noise hides has no figure, and its slices are unknown rather than missing', () => {
+    const few = stateOf('few', 2000, noiseStd, { slices: [slice] });
+    expect(evaluation.summary(few)).not.toHaveProperty('auc');
+    expect(evaluation.summary(few)).not.toHaveProperty('calibration');
+    expect(evaluationFigures(few).sliceAucs).toEqual({
+      'half/0': { value: Number.NaN, noise: Number.NaN },
+      'half/1': { value: Number.NaN, noise: Number.NaN },
+    });
+  });
+
+  it('no noise, no noise of figures', () => {
+    expect(Object.keys(exact).filter((name) => name.endsWith('Noise'))).toEqual([]);
+    expect(Object.values(evaluationFigures(stateOf('exact', 1e6, 0)).auc)).toEqual([exact.auc, 0]);
+  });
 });

@@ -15,15 +15,21 @@ import {
   baseRateLogLoss,
   bestF1,
   brierLoss,
-  expectedCalibrationError,
   largestLogLoss,
   lift,
   logLoss,
   majorityAccuracy,
-  rocAuc,
   rowsOf,
-  type ScoreTable,
 } from './score-metrics.ts';
+import {
+  consistentTable,
+  type NoisyFigure,
+  type NoisyTable,
+  noisyAuc,
+  noisyCalibrationError,
+  noisyQuotient,
+  peopledPart,
+} from './score-noise.ts';
 import { dividesRows, partOf, partsOf, type Slice, slices } from './slices.ts';
 
 const isBinary = z.refine<{ readonly spec: ModelSpec }>(
@@ -70,6 +76,8 @@ const state = z.strictObject({
   totals: sums,
   /** Per part of each slice its positives, then its negatives. */
   parts: sums,
+  /** Variances of the noise in each of these sums. */
+  noise: z.strictObject({ positives: z.number(), negatives: z.number(), totals: z.number(), parts: z.number() }),
 });
 
 export type EvaluationConfig = z.infer<typeof config>;
@@ -88,7 +96,8 @@ export const evaluation = defineAlgorithm<EvaluationConfig, EvaluationState, Eva
     const config = { ...given, bins: given.bins ?? (isNoisy ? usualBins.noisy : usualBins.plain) };
     const zeros = (length: number) => new Array<number>(length).fill(0);
     const empty = { positives: zeros(config.bins), negatives: zeros(config.bins), parts: zeros(partsLength(config)) };
-    return { config, round: 0, devices: 0, totals: totalsOf([]), ...empty };
+    const noise = { positives: 0, negatives: 0, totals: 0, parts: 0 };
+    return { config, round: 0, devices: 0, totals: totalsOf([]), ...empty, noise };
   },
 
   publish: ({ config: { rounds: _, ...question } }) => question,
@@ -116,8 +125,9 @@ export const evaluation = defineAlgorithm<EvaluationConfig, EvaluationState, Eva
     };
   },
 
-  update(state, { sums, contributors }) {
+  update(state, { sums, contributors, noiseStd }) {
     const added = (name: Name) => state[name].map((sum, i) => sum + sums[name][i]!);
+    const noisier = (name: Name) => state.noise[name] + (noiseStd[name] ?? 0) ** 2;
     const { slices } = state.config;
     return {
       ...state,
@@ -127,6 +137,10 @@ export const evaluation = defineAlgorithm<EvaluationConfig, EvaluationState, Eva
       negatives: added('negatives'),
       totals: added('totals'),
       parts: slices.length > 0 ? added('parts') : state.parts,
+      noise: {
+        ...{ positives: noisier('positives'), negatives: noisier('negatives') },
+        ...{ totals: noisier('totals'), parts: noisier('parts') },
+      },
     };
   },
 
@@ -190,13 +204,19 @@ function binOf(score: number, bins: number): number {
   return Math.max(0, Math.min(bins - 1, bin));
 }
 
-/** The score in the middle of each cell stands for all in it. Noise can push counts below zero, which they never are. */
-function tableOf({ positives, negatives }: Pick<EvaluationState, 'positives' | 'negatives'>): ScoreTable {
-  const middle = (bin: number) => scoreAt(bin + 0.5, positives.length);
+type Histograms = {
+  readonly positives: readonly number[];
+  readonly negatives: readonly number[];
+  readonly noise: NoisyTable['noise'];
+};
+
+/** The score in the middle of each cell stands for all in it. */
+function tableOf({ positives, negatives, noise }: Histograms): NoisyTable {
   return {
-    scores: Float64Array.from(positives, (_, bin) => middle(bin)),
-    positives: Float64Array.from(positives, (count) => Math.max(0, count)),
-    negatives: Float64Array.from(negatives, (count) => Math.max(0, count)),
+    scores: Float64Array.from(positives, (_, bin) => scoreAt(bin + 0.5, positives.length)),
+    positives: Float64Array.from(positives),
+    negatives: Float64Array.from(negatives),
+    noise,
   };
 }
 
@@ -205,10 +225,33 @@ function scoreAt(cells: number, bins: number): number {
   return sigmoid((2 * outermostLogit * cells) / bins - outermostLogit);
 }
 
-/** Figures that cannot be known yet, such as an AUC without positives, are left out. */
+/** What a release is judged by, each with its noise. */
+export type EvaluationFigures = {
+  readonly auc: NoisyFigure;
+  readonly calibration: NoisyFigure;
+  readonly expectedCalibrationError: NoisyFigure;
+  /** By `slice/part`. Parts of one label alone have none; under noise, where nobody can tell, theirs are NaN. */
+  readonly sliceAucs: Readonly<Record<string, NoisyFigure>>;
+};
+
+export function evaluationFigures(state: EvaluationState): EvaluationFigures {
+  const { table } = peopledPart(tableOf(state));
+  const [, positives, scores] = state.totals as [number, number, number];
+  const aucs = partTables(state).map(({ name, table }) => [name, noisyAuc(peopledPart(table).table)] as const);
+  return {
+    auc: noisyAuc(table),
+    calibration: noisyQuotient(scores, positives, state.noise.totals),
+    expectedCalibrationError: noisyCalibrationError(table),
+    sliceAucs: Object.fromEntries(aucs.filter(([, { value }]) => state.noise.parts > 0 || Number.isFinite(value))),
+  };
+}
+
+/** Figures that cannot be known, such as an AUC without positives, are left out; so is noise where there is none. */
 function summarize(state: EvaluationState): Summary {
-  const table = tableOf(state);
-  const [rows, positives, scores, logLosses, brierLosses] = state.totals as [number, number, number, number, number];
+  const { table: signed, from } = peopledPart(tableOf(state));
+  const table = consistentTable(signed);
+  const [rows, positives, , logLosses, brierLosses] = state.totals as [number, number, number, number, number];
+  const { auc, calibration, expectedCalibrationError } = evaluationFigures(state);
   const { f1, lowestGroup } = bestF1(table);
   const figures = {
     round: state.round,
@@ -216,43 +259,45 @@ function summarize(state: EvaluationState): Summary {
     rows,
     positives,
     baseRate: positives / rows,
-    auc: rocAuc(table),
+    auc: auc.value,
     averagePrecision: averagePrecision(table),
     logLoss: (logLosses * largestLogLoss) / rows,
     baseRateLogLoss: baseRateLogLoss(positives / rows),
     brier: brierLosses / rows,
-    calibration: scores / positives,
-    expectedCalibrationError: expectedCalibrationError(table),
+    calibration: calibration.value,
+    expectedCalibrationError: expectedCalibrationError.value,
     liftTopTenth: lift(table, 0.1),
     f1,
     // What the lowest cell still holds is taken too, so the cutoff is its lower edge.
-    f1Cutoff: f1 > 0 ? scoreAt(lowestGroup, state.config.bins) : Number.NaN,
-    accuracy: accuracy(table),
+    f1Cutoff: f1 > 0 ? scoreAt(from + lowestGroup, state.config.bins) : Number.NaN,
+    accuracy: accuracy(signed),
     majorityAccuracy: majorityAccuracy(positives / rows),
   };
-  const all = { ...figures, ...sliceFigures(state) };
+  const noise = {
+    aucNoise: auc.noise,
+    calibrationNoise: calibration.noise,
+    expectedCalibrationErrorNoise: expectedCalibrationError.noise,
+  };
+  const all = { ...figures, ...(state.noise.totals > 0 ? noise : {}), ...sliceFigures(state) };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => Number.isFinite(value)));
 }
 
-/** AUC of each part of each slice, by `slice/part`: what a release is judged by. Parts of one label alone have none. */
-export function sliceAucsOf(state: EvaluationState): Readonly<Record<string, number>> {
-  const aucs = partTables(state).map(({ name, table }) => [name, rocAuc(table)] as const);
-  return Object.fromEntries(aucs.filter(([, auc]) => Number.isFinite(auc)));
-}
-
 function sliceFigures(state: EvaluationState): Summary {
+  const { sliceAucs } = evaluationFigures(state);
   const figures = partTables(state).flatMap(({ name, table }) => [
     [`${name} rows`, rowsOf(table)] as const,
     [`${name} baseRate`, baseRate(table)] as const,
-    [`${name} auc`, rocAuc(table)] as const,
+    [`${name} auc`, sliceAucs[name]?.value ?? Number.NaN] as const,
+    ...(state.noise.parts > 0 ? [[`${name} aucNoise`, sliceAucs[name]!.noise] as const] : []),
   ]);
   return Object.fromEntries(figures);
 }
 
-function partTables({ config: { slices }, parts }: EvaluationState): { name: string; table: ScoreTable }[] {
+function partTables({ config: { slices }, parts, noise }: EvaluationState): { name: string; table: NoisyTable }[] {
   const names = slices.flatMap((slice) => Array.from({ length: partsOf(slice) }, (_, part) => `${slice.name}/${part}`));
+  const both = { positives: noise.parts, negatives: noise.parts };
   return names.map((name, at) => {
     const cut = (half: number) => parts.slice((2 * at + half) * sliceBins, (2 * at + half + 1) * sliceBins);
-    return { name, table: tableOf({ positives: cut(0), negatives: cut(1) }) };
+    return { name, table: tableOf({ positives: cut(0), negatives: cut(1), noise: both }) };
   });
 }

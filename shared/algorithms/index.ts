@@ -69,7 +69,7 @@ export {
   type EvaluationConfig,
   type EvaluationState,
   evaluation,
-  sliceAucsOf,
+  evaluationFigures,
 } from './evaluation.ts';
 export {
   type ExperimentBroadcast,

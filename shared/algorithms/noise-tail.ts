@@ -12,3 +12,20 @@ export function noiseReach(
 ): number {
   return noiseStd * Math.sqrt(2 * Math.log(sums / chance));
 }
+
+/** Chance that noise feigns people in any of the cells beyond the outermost in which they are. */
+const strayChance = 0.01;
+
+/**
+ * Cells from the first to the last that hold more than noise can feign: beyond, there are few people and much noise.
+ *
+ * @returns the first, and one past the last; 0 and 0 where noise explains all
+ */
+export function peopledRange(
+  counts: readonly number[],
+  noiseStd: number,
+): { readonly from: number; readonly to: number } {
+  const stray = noiseReach(noiseStd, { sums: counts.length, chance: strayChance });
+  const isPeopled = counts.map((count) => count > stray);
+  return { from: Math.max(0, isPeopled.indexOf(true)), to: isPeopled.lastIndexOf(true) + 1 };
+}

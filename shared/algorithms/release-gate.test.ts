@@ -100,6 +100,59 @@ describe('a release is stopped by', () => {
   });
 });
 
+describe('under noise', () => {
+  const quiet = { auc: 0, calibration: 0, expectedCalibrationError: 0, sliceAucs: { new: 0, returning: 0 } };
+  const good: ReleaseFigures = { ...champion, calibration: 1, expectedCalibrationError: 0.001 };
+  const judged = (changes: Partial<ReleaseFigures>, of: Partial<ReleaseFigures> = {}) =>
+    judgeRelease({
+      ...justGood,
+      champion: { ...champion, noise: quiet, ...of },
+      candidate: { ...good, noise: quiet, ...changes },
+    }).objections;
+  const unknown = (rule: string) => [{ rule, reason: expect.stringMatching(/^cannot be known precisely enough/) }];
+
+  it('figures that keep their limits with confidence may be released', () => {
+    const noise = {
+      auc: 0.002,
+      calibration: 0.04,
+      expectedCalibrationError: 0.01,
+      sliceAucs: { new: 0.01, returning: 0.01 },
+    };
+    expect(judged({ noise })).toEqual([]);
+    expect(judgeRelease({ ...justGood, champion: { ...champion, noise: quiet } }).mayRelease).toBe(true);
+  });
+
+  it.each([
+    ['auc', { auc: 0.004 }],
+    ['auc', { auc: Number.NaN }],
+    ['calibration', { calibration: 0.07 }],
+    ['calibration', { calibration: Number.NaN }],
+    ['expected-calibration-error', { expectedCalibrationError: 0.013 }],
+    ['slices', { sliceAucs: { new: 0.013, returning: 0 } }],
+    ['slices', { sliceAucs: { new: Number.NaN, returning: 0 } }],
+  ] as const)('%s is not judged by chance (%#)', (rule, noise) => {
+    expect(judged({ noise: { ...quiet, ...noise } })).toEqual(unknown(rule));
+  });
+
+  it('the champion’s noise counts as much, but not in what is the candidate’s alone', () => {
+    const noise = { ...quiet, auc: 0.004, calibration: 9, expectedCalibrationError: 9 };
+    expect(judged({}, { noise })).toEqual(unknown('auc'));
+  });
+
+  it('what is worse than noise explains is called worse', () => {
+    const noise = {
+      auc: 0.01,
+      calibration: 0.1,
+      expectedCalibrationError: 0.02,
+      sliceAucs: { new: 0.02, returning: 0.02 },
+    };
+    const bad = { auc: 0.6, calibration: 2, expectedCalibrationError: 0.2, sliceAucs: { new: 0.5, returning: 0.5 } };
+    const reasons = judged({ ...bad, noise }).map(({ reason }) => reason);
+    expect(reasons).toHaveLength(5);
+    expect(reasons.filter((reason) => reason.startsWith('cannot be known'))).toEqual([]);
+  });
+});
+
 it('a candidate that is worse by the margin passes for no worse in one comparison of twenty', () => {
   const seed = 'margin';
   const random = seededRandom(seed);

@@ -115,17 +115,26 @@ export function calibrationInTheLarge(table: ScoreTable): number {
  * (Naeini et al., AAAI 2015, with bins of equal mass: scores of rare events would all share one bin of equal width).
  */
 export function expectedCalibrationError(table: ScoreTable, runs = 10): number {
+  const error = calibrationRuns(table, runs).reduce((sum, { surplus }) => sum + Math.abs(surplus), 0);
+  return error / rowsOf(table);
+}
+
+/** Neighbouring groups, the last one past its end, and how much more their scores add up to than their positives. */
+export type CalibrationRun = { readonly from: number; readonly to: number; readonly surplus: number };
+
+export function calibrationRuns(table: ScoreTable, runs = 10): CalibrationRun[] {
   const total = rowsOf(table);
-  let [error, seen, surplus, run] = [0, 0, 0, 0];
+  const found: CalibrationRun[] = [];
+  let [from, seen, surplus, run] = [0, 0, 0, 0];
   for (let i = 0; i < table.scores.length; i++) {
     seen += rowsAt(table, i);
     surplus += table.scores[i]! * rowsAt(table, i) - table.positives[i]!;
     if (seen < ((run + 1) * total) / runs && i + 1 < table.scores.length) continue;
-    error += Math.abs(surplus);
-    surplus = 0;
+    found.push({ from, to: i + 1, surplus });
+    [from, surplus] = [i + 1, 0];
     run = Math.floor((seen * runs) / total);
   }
-  return error / total;
+  return found;
 }
 
 /** Scores this close to 0 or 1 count as this close: one certain mistake must not cost infinitely much. */

@@ -5,7 +5,7 @@ import { algorithmRound } from '../testing/algorithm-round.ts';
 import { seededRandom } from '../testing/seeded-random.ts';
 import { floatsToBytes } from '../vectors.ts';
 import { toJson } from './algorithm.ts';
-import { evaluation, sliceAucsOf } from './evaluation.ts';
+import { evaluation, evaluationFigures } from './evaluation.ts';
 import type { LabelledRow } from './labelled-row.ts';
 import { rocAuc, tableOfRows } from './score-metrics.ts';
 
@@ -39,7 +39,7 @@ describe('slices of an evaluation', () => {
     const start = evaluation.init(configOf(), seededRandom(0));
     const stored = JSON.parse(JSON.stringify(toJson(evaluation.state, start)));
     const state = await algorithmRound(evaluation, evaluation.state.parse(stored), devices, { seed });
-    const aucs = sliceAucsOf(state);
+    const aucs = evaluationFigures(state).sliceAucs;
     const summary = evaluation.summary(state);
     expect(Object.keys(aucs).sort()).toEqual(['new/0', 'new/1', 'segment/0', 'segment/1']);
     const exact = (holds: (features: Float32Array) => boolean) => {
@@ -64,9 +64,9 @@ describe('slices of an evaluation', () => {
     for (const [name, { rows, auc }] of Object.entries(parts)) {
       expect(summary[`${name} rows`], `seed ${seed}: ${name}`).toBeCloseTo(rows, 6);
       // 32 bins, where all rows in one place have none.
-      expect(Math.abs(aucs[name]! - auc), `seed ${seed}: ${name}`).toBeLessThan(0.02);
+      expect(Math.abs(aucs[name]!.value - auc), `seed ${seed}: ${name}`).toBeLessThan(0.02);
     }
-    expect(aucs['new/0']! - aucs['new/1']!).toBeGreaterThan(0.15);
+    expect(aucs['new/0']!.value - aucs['new/1']!.value).toBeGreaterThan(0.15);
   });
 
   it('change nothing of the whole, nor of rounds without them', async () => {
@@ -75,7 +75,7 @@ describe('slices of an evaluation', () => {
     const plain = evaluation.init(configOf({ slices: [] }), seededRandom(0));
     const without = await algorithmRound(evaluation, plain, devices, { seed: 2 });
     expect(without.positives).toEqual(whole.positives);
-    expect(sliceAucsOf(without)).toEqual({});
+    expect(evaluationFigures(without).sliceAucs).toEqual({});
     expect(evaluation.layout(evaluation.publish(plain)).map(({ name }) => name)).not.toContain('parts');
   });
 
