@@ -80,6 +80,15 @@ export interface Chorale {
    */
   ownPlaces(): Promise<PlaceOf | undefined>;
 
+  /**
+   * Where the person is among everybody, by the map of a `density/1` task that is done: it is fetched once, and looked up here. Needs
+   * a grant for scoring, and `current` of the task's source.
+   *
+   * @param task its id or its name
+   * @returns the number of the cluster, 0 for the largest; undefined where people are few, and where nothing can be said
+   */
+  cluster(task: string): Promise<number | undefined>;
+
   /** @returns whether the client became ready in time, as the notice `ready` means it; never rejects */
   ready(options?: { readonly timeoutMs?: number }): Promise<boolean>;
   /** Whether the coordinator answered as it should when it was last asked what there is; false before that. */

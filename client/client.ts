@@ -128,6 +128,17 @@ class Client implements Chorale {
     return this.#read((store) => ownPlaces(store, this.#ports.random), undefined);
   }
 
+  async cluster(task: string): Promise<number | undefined> {
+    await this.#load();
+    if (this.#isClosed || !this.#book.allows('scoring')) return undefined;
+    try {
+      return await (await this.#reach()).cluster(task);
+    } catch (error) {
+      this.#fail(error);
+      return undefined;
+    }
+  }
+
   // Consent
 
   readonly consent: Chorale['consent'] = {

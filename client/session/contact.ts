@@ -1,7 +1,7 @@
 /** Everything that a device says to its coordinator and hears from it. Loaded when it is first needed. */
 
-import { type Bytes, ChoraleError, type Store } from '@chorale/shared';
-import { builtIn, registryOf } from '@chorale/shared/algorithms';
+import { type Bytes, ChoraleError, type Store, type TaskId } from '@chorale/shared';
+import { builtIn, clusterAt, type DensityMap, density, densityMap, registryOf } from '@chorale/shared/algorithms';
 import { maxBroadcastBytes, routes, type TaskView } from '@chorale/shared/wire';
 import { createHttp, type Http } from '../adapters/http.ts';
 import type { EventLog } from '../behavior/event-log.ts';
@@ -40,6 +40,8 @@ export class Contact {
   readonly #parts: ContactParts;
   readonly #membership: MembershipPorts;
   readonly #participation: Participation;
+  /** Of tasks that are done: they change no more. */
+  readonly #maps = new Map<TaskId, DensityMap>();
 
   constructor(parts: ContactParts) {
     const { options, ports, store, book, sources, announcer, onError } = parts;
@@ -70,6 +72,20 @@ export class Contact {
     const offering = await this.#participation.look();
     if (this.#parts.book.allows('scoring')) await this.#fetchModels(offering);
     await this.#participation.join(offering);
+  }
+
+  /** @throws ChoraleError */
+  async cluster(name: string): Promise<number | undefined> {
+    const { sources, log, ports } = this.#parts;
+    const { tasks } = await this.#participation.look();
+    const maps = tasks.filter(({ algorithm, state }) => algorithm === density.name && state === 'done');
+    const task = maps.find(({ id }) => id === name) ?? maps.findLast((one) => one.name === name);
+    if (task === undefined) return undefined;
+    const features = sources.get(task.examples.source)?.current?.(log.events(), task.examples, ports.clock.now());
+    const { http } = this.#membership;
+    const map = this.#maps.get(task.id) ?? (await http.get(routes.result(task.id), densityMap));
+    this.#maps.set(task.id, map);
+    return features && clusterAt(map, features);
   }
 
   leaveRefused(): void {

@@ -161,6 +161,17 @@ describe('tasks', () => {
     expect((await other.json()).id).not.toBe(views[0].id);
   });
 
+  it('have no result before they are done, and most have none at all', async () => {
+    const resultOf = async (algorithm: string, config: object) => {
+      const json = learningTask({ algorithm, config });
+      const { id } = await (await live.ask('/api/v1/tasks', { method: 'POST', key: live.adminKey, json })).json();
+      return codeOf(await live.ask(`/api/v1/tasks/${id}/result`, { key: live.publishableKey }));
+    };
+    const bounds = { lower: [0], upper: [1] };
+    expect(await resultOf('density/1', { bounds, columns: [0], cells: 4, minPoints: 2 })).toBe('not-found');
+    expect(await resultOf('moments/1', { bounds })).toBe('not-found');
+  });
+
   it('are refused for an idempotency key that was first used for another task', async () => {
     const create = (name: string) =>
       live.ask('/api/v1/tasks', {

@@ -29,6 +29,8 @@ export interface Learning {
   readonly isDone: boolean;
   readonly model: LearnedModel | undefined;
   readonly summary: Summary;
+  /** For devices to look themselves up in; undefined before the end, and where the algorithm has none. */
+  readonly result: unknown;
 }
 
 type Chosen = { readonly algorithm: string; readonly config?: unknown };
@@ -72,5 +74,8 @@ function learningOf(algorithm: AnyAlgorithm, state: unknown): Learning {
     isDone: algorithm.isDone(state),
     model: algorithm.model(state),
     summary: algorithm.summary(state),
+    get result() {
+      return algorithm.isDone(state) ? algorithm.result(state) : undefined;
+    },
   };
 }

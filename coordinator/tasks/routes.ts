@@ -1,5 +1,6 @@
 /** `/api/v1/tasks`: what runs here, and who may start or stop it. */
 
+import { ChoraleError } from '@chorale/shared';
 import { apiPath } from '@chorale/shared/wire';
 import { parsePageQuery } from '../http/page-query.ts';
 import { idParam, json, type Route } from '../http/route.ts';
@@ -38,6 +39,16 @@ export function taskRoutes(tasks: Tasks): readonly Route[] {
       async answer(call) {
         const task = await tasks.get(idParam(call, 'task'));
         return json((await tasks.learning(task)).state);
+      },
+    },
+    {
+      method: 'get',
+      path: `${path}/:id/result`,
+      audience: 'device',
+      async answer(call) {
+        const { result } = await tasks.learning(await tasks.get(idParam(call, 'task')));
+        if (result === undefined) throw new ChoraleError('not-found', 'this task has no result, or none yet');
+        return json(result);
       },
     },
     {

@@ -68,19 +68,21 @@ export interface FederatedAlgorithm<Config, State, Broadcast, Example, Name exte
   /** The model to publish after a round; undefined while, or because, the algorithm learns none. */
   model(state: State): LearnedModel | undefined;
   summary(state: State): Summary;
+  /** What devices look themselves up in once the algorithm is done, besides a model: plain JSON of at most 4 MB. */
+  result(state: State): unknown;
 }
 
 /** An algorithm where its types no longer matter: the shells pass its values from one of its functions to the next. */
 export type AnyAlgorithm = FederatedAlgorithm<unknown, unknown, unknown, unknown, string>;
 
-type Optional = 'model' | 'summary' | 'roundsToNearest';
+type Optional = 'model' | 'summary' | 'result' | 'roundsToNearest';
 
 /** An algorithm from its parts, checked against the interface. One that learns no model, or has no figures, says nothing. */
 export function defineAlgorithm<Config, State, Broadcast, Example, Name extends string>(
   parts: Omit<FederatedAlgorithm<Config, State, Broadcast, Example, Name>, Optional> &
     Partial<Pick<FederatedAlgorithm<Config, State, Broadcast, Example, Name>, Optional>>,
 ): FederatedAlgorithm<Config, State, Broadcast, Example, Name> {
-  return { model: () => undefined, summary: () => ({}), roundsToNearest: false, ...parts };
+  return { model: () => undefined, summary: () => ({}), result: () => undefined, roundsToNearest: false, ...parts };
 }
 
 /**

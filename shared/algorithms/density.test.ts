@@ -89,6 +89,14 @@ describe('density', () => {
     }
   });
 
+  it('fits as a map into the 4 MB that a device reads, also where every cell is dense', () => {
+    const cells = 724;
+    const bounds = { lower: [-2, -2], upper: [2, 2] };
+    const clusters = [Array.from({ length: cells ** 2 }, (_, cell) => cell)];
+    const map = densityMap.parse({ bounds, columns: [0, 1], cells, clusters });
+    expect(JSON.stringify(map).length).toBeLessThan(4 * 2 ** 20);
+  });
+
   it('lets no cell surface by noise alone', async () => {
     let strays = 0;
     for (let seed = 0; seed < 40; seed++) {

@@ -10,6 +10,8 @@ export const routes = {
   tasks: `${apiPath}/tasks`,
   /** GET: `taskView` */
   task: (task: TaskId) => `${apiPath}/tasks/${task}`,
+  /** GET: what the algorithm's `result` gives once it is done, such as a `densityMap` */
+  result: (task: TaskId) => `${apiPath}/tasks/${task}/result`,
   /** GET: a page of `roundView` */
   rounds: (task: TaskId) => `${apiPath}/tasks/${task}/rounds`,
   /** GET: `transcriptView` */

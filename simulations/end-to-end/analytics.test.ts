@@ -1,4 +1,13 @@
-import { type AnyAlgorithm, builtIn, type LabelledRow, type TextRow, toJson } from '@chorale/shared/algorithms';
+import {
+  type AnyAlgorithm,
+  builtIn,
+  clusterAt,
+  density,
+  densityMapOf,
+  type LabelledRow,
+  type TextRow,
+  toJson,
+} from '@chorale/shared/algorithms';
 import { seededRandom } from '@chorale/shared/testing';
 import type { NewTask } from '@chorale/shared/wire';
 import { describe, expect, it } from 'vitest';
@@ -80,6 +89,25 @@ describe('analytics in the whole system', () => {
     const { model } = await asked('k-means/1');
     expect(model?.manifest.spec).toEqual({ family: 'centroids', inputs: 2, count: 2 });
     expect(model?.parameters).toHaveLength(4);
+  });
+
+  it('a device finds its own cluster in the map of a task that is done', async () => {
+    const world = await createWorld({ seed, devices: people.map((rows) => ({ rows })), trainer: linearTrainer });
+    const tell = () => Promise.all(world.devices.map(({ client }) => client!.cluster('density-1')));
+    for (const { client } of world.devices) await client!.consent.grant(['scoring']);
+    expect(new Set(await tell())).toEqual(new Set([undefined]));
+    const { rounds } = await world.runTask(taskFor('density/1', questions['density/1']));
+    const map = densityMapOf(density.state.parse(rounds.at(-1)!.state));
+    expect(map.clusters.length, `seed ${seed}`).toBe(2);
+    const found = await tell();
+    expect(found, `seed ${seed}`).toEqual(people.map(([row]) => clusterAt(map, row!.features)));
+    expect(new Set(found.filter((_, i) => i % 2 === 0)), `seed ${seed}`).not.toEqual(
+      new Set(found.filter((_, i) => i % 2 === 1)),
+    );
+    await world.devices[0]!.client!.consent.withdraw(['scoring']);
+    expect(await world.devices[0]!.client!.cluster('density-1')).toBeUndefined();
+    expect(world.defects).toEqual([]);
+    await world.close();
   });
 
   it('a word that most have is found, and no word that one has', async () => {

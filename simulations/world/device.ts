@@ -1,6 +1,6 @@
 /** One device of a world: a real client on a disk that outlives its processes. */
 
-import { type Chorale, type ChoraleOptions, createClient } from '@chorale/client';
+import { type Chorale, type ChoraleOptions, createClient, type ExampleSource } from '@chorale/client';
 import type { Bytes, DeviceId, Packet, Random, TaskId, Transport } from '@chorale/shared';
 import { MemoryDisk } from '@chorale/shared/adapters/node';
 import type { CryptoProvider } from '@chorale/shared/crypto';
@@ -38,6 +38,11 @@ export type WorldDeviceOptions = {
   /** Told of every crash. */
   readonly onCrash: (device: WorldDevice) => void;
 };
+
+/** The last row is what is known now. */
+function sourceOf(rows: readonly unknown[]): ExampleSource {
+  return { examples: () => rows, current: () => (rows.at(-1) as { features?: Float32Array } | undefined)?.features };
+}
 
 /** One run of the app. */
 type Process = { readonly life: Life; readonly client: Chorale };
@@ -137,7 +142,7 @@ export class WorldDevice {
       floors,
       limits: { ...unlimited, timeoutMs, ...(refreshSeconds === undefined ? {} : { refreshSeconds }) },
       training: { autoStart: true },
-      sources: 'rows' in memory ? { [rowSource]: () => memory.rows } : {},
+      sources: 'rows' in memory ? { [rowSource]: sourceOf(memory.rows) } : {},
       ports: {
         ...{ random, crypto, trainer },
         clock: clockOf(life, clock, weather.clockFault(index)),
