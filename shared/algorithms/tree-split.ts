@@ -24,7 +24,7 @@ export type SplitRules = {
   readonly l2: number;
   /** Least curvature on either side. */
   readonly minChildWeight: number;
-  /** Least gain. */
+  /** Least gain; as in XGBoost's code, twice that of eq. 7. */
   readonly minGain: number;
 };
 
