@@ -36,6 +36,10 @@ describe('the best split', () => {
     const lopsided = { gradients: [-2, 2, -3, 3], curvatures: [0.1, 3.9, 2, 2] };
     const split = (more: object) => bestSplit([[1], [1]], lopsided, { ...rules, ...more }).feature;
     expect([split({ l2: 0 }), split({ l2: 1 }), split({ l2: 0, minChildWeight: 0.2 })]).toEqual([0, 1, 1]);
+    const mirrored = { gradients: [2, -2, -3, 3], curvatures: [3.9, 0.1, 2, 2] };
+    const other = (minChildWeight: number) =>
+      bestSplit([[1], [1]], mirrored, { ...rules, l2: 0, minChildWeight }).feature;
+    expect([other(0), other(0.2)]).toEqual([0, 1]);
     expect([split({ minGain: 5.999 }), split({ minGain: 6 })]).toEqual([1, -1]);
   });
 
