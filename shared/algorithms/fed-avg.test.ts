@@ -222,6 +222,25 @@ describe('the coordinator’s step', () => {
     expect(fedAvg.update(state, aggregate(0, 0))).toEqual({ ...state, round: 1 });
   });
 
+  it('makes a model of the mean of its last rounds, where it shall, and goes on from the last one', () => {
+    const rounds = [1, 2, 4, 9, 0];
+    const play = (options: object) => {
+      let state = fedAvg.init(config({ rounds: rounds.length, ...options }), seededRandom(0));
+      return rounds.map((update) => {
+        // Without a row at the end the model stands still, which is a round like any other.
+        state = fedAvg.update(state, aggregate(update, update === 0 ? 0 : 1));
+        return { at: state.parameters[0]!, model: fedAvg.model!(state)!.parameters[0]! };
+      });
+    };
+    expect(play({}).map(({ at, model }) => [at, model])).toEqual([1, 3, 7, 16, 16].map((at) => [at, at]));
+    const averaging = play({ averageLast: 3 });
+    expect(averaging.map(({ at }) => at)).toEqual([1, 3, 7, 16, 16]);
+    expect(averaging.map(({ model }) => model)).toEqual([1, 3, 7, 11.5, 13]);
+    expect(fedAvg.config.safeParse({ ...(toJson(fedAvg.config, config()) as object), averageLast: 999 }).success).toBe(
+      false,
+    );
+  });
+
   it.each(['rows', 'uniform'] as const)('is that of the median cohort, where five are merged so: %s', async (by) => {
     const state = fedAvg.init(config({ weighting: by }), seededRandom(0));
     const broadcast = fedAvg.publish(state);
@@ -269,10 +288,11 @@ describe('as JSON', () => {
   });
 
   it('a broadcast says nothing of the server’s side', () => {
-    const state = fedAvg.init(config(), seededRandom(0));
+    const state = fedAvg.init(config({ averageLast: 1 }), seededRandom(0));
     const sent = toJson(fedAvg.broadcast, fedAvg.publish(state));
     expect(sent).not.toHaveProperty('server');
     expect(sent).not.toHaveProperty('rounds');
+    expect(sent).not.toHaveProperty('averageLast');
     expect(fedAvg.broadcast.parse(JSON.parse(JSON.stringify(sent)))).toEqual(fedAvg.publish(state));
   });
 

@@ -69,10 +69,20 @@ const config = z
     clipNorm: z.union([clipNorm, adaptiveClip], 'neither a positive number nor { initial, … }'),
     server: serverOptimizer,
     rounds: z.int().check(z.positive(), z.maximum(100_000)),
+    /**
+     * The model is the mean of what so many of the last rounds made, instead of what the last one did: the noise of single rounds, or
+     * of cohorts that differ, averages out, and costs no privacy (suffix averaging: Rakhlin, Shamir, Sridharan, ICML 2012).
+     */
+    averageLast: z.optional(z.int().check(z.positive())),
     /** Where training starts; the spec's own start unless given. */
     parameters: z.optional(floatVector),
   })
-  .check(parametersFit, standardizationFits, uniformIfAdaptive);
+  .check(
+    parametersFit,
+    standardizationFits,
+    uniformIfAdaptive,
+    z.refine(({ averageLast = 1, rounds }) => averageLast <= rounds, 'averageLast: more rounds than there are'),
+  );
 
 const broadcast = z
   .strictObject({
@@ -89,6 +99,8 @@ const state = z.strictObject({
   /** Rounds committed. */
   round: z.int().check(z.nonnegative()),
   parameters: floatVector,
+  /** Mean of the parameters since averaging began. */
+  average: z.optional(floatVector),
   slots: optimizerSlots,
   /** Where the clip norm is now, if it moves. */
   clip: z.optional(movingClip),
@@ -113,7 +125,7 @@ export const fedAvg = defineAlgorithm<FedAvgConfig, FedAvgState, FedAvgBroadcast
     return { ...start, clip: firstClip(config.clipNorm, terms) };
   },
 
-  publish({ config: { server: _, rounds: __, clipNorm, ...shared }, parameters, clip }) {
+  publish({ config: { server: _, rounds: __, averageLast: ___, clipNorm, ...shared }, parameters, clip }) {
     if (typeof clipNorm === 'number') return { ...shared, clipNorm, parameters };
     invariant(clip, 'an adaptive clip norm is somewhere');
     return { ...shared, clipNorm: clip.norm, bitWeight: clip.bitWeight, parameters };
@@ -149,19 +161,23 @@ export const fedAvg = defineAlgorithm<FedAvgConfig, FedAvgState, FedAvgBroadcast
   update(state, aggregate) {
     const weight = totalWeight(state.config, aggregate);
     // Nobody had a row (or noise says so): there is no mean, and the model stays as it is.
-    if (!(weight > 0)) return { ...state, round: state.round + 1 };
+    if (!(weight > 0)) return averaged({ ...state, round: state.round + 1 });
     const mean = aggregate.sums.update.map((sum) => sum / weight);
-    return {
+    return averaged({
       ...state,
       round: state.round + 1,
       ...serverStep(state.config.server, state.parameters, state.slots, mean),
       ...clipAfter(state, aggregate),
-    };
+    });
   },
 
   isDone: ({ config, round }) => round >= config.rounds,
 
-  model: ({ config, parameters }) => ({ spec: config.spec, parameters, standardization: config.standardization }),
+  model: ({ config: { spec, standardization }, average, parameters }) => ({
+    spec,
+    parameters: average ?? parameters,
+    standardization,
+  }),
 
   summary: ({ config, round, parameters, clip }) => ({
     round,
@@ -178,6 +194,15 @@ function weightOf({ weighting, maxRows }: FedAvgBroadcast, rowCount: number): nu
 
 function totalWeight({ weighting }: FedAvgConfig, { sums, contributors }: Aggregate<Name>): number {
   return weighting === 'rows' ? sums.weight[0]! : contributors;
+}
+
+/** The state with its mean moved on by the round that it has just come to. */
+function averaged(state: FedAvgState): FedAvgState {
+  const { config, round, parameters, average } = state;
+  const count = round - config.rounds + (config.averageLast ?? 0);
+  if (!(count > 0)) return state;
+  const moved = average?.map((mean, i) => mean + (parameters[i]! - mean) / count);
+  return { ...state, average: moved ?? parameters };
 }
 
 function clipAfter(

@@ -99,9 +99,11 @@ export async function trainPropensity(setting: PrivatePropensity, run: TrainingR
   const preparation = preparationOf(await stage.play(deviceMoments, spreads, inTurns(setting, run, 1)));
   const training = trainingConfig(setting, run.schema, preparation);
   const { standardization } = preparation;
-  const onState = ({ round, parameters }: FedAvgState) => run.onModel?.(round, { parameters, standardization });
-  const { parameters } = await stage.play(fedAvg, training, () => participationsOf(setting), onState);
-  return { ...preparation, parameters, ...stage.spent() };
+  const parametersOf = ({ average, parameters }: FedAvgState) => average ?? parameters;
+  const onState = (state: FedAvgState) =>
+    run.onModel?.(state.round, { parameters: parametersOf(state), standardization });
+  const trained = await stage.play(fedAvg, training, () => participationsOf(setting), onState);
+  return { ...preparation, parameters: parametersOf(trained), ...stage.spent() };
 }
 
 /** Rounds in which everybody is asked once, but for fewer than a cohort. */
@@ -146,6 +148,8 @@ function trainingConfig(setting: PrivatePropensity, { features }: FeatureSchema,
     standardization,
     parameters: base64url(floatsToBytes(start)),
     rounds: setting.rounds,
+    // What the first half finds, the second repeats under ever new noise: its mean has a fraction of it.
+    averageLast: Math.ceil(setting.rounds / 2),
   };
 }
 
