@@ -23,7 +23,8 @@ chorale.on('error', ({ message }) => console.error(message));
 chorale.on('round', ({ name, outcome }) => console.log(`a round of ${name}: ${outcome.outcome}`));
 chorale.on('model', ({ name, version }) => {
   const { value, reason } = chorale.score(name);
-  console.log(`${name}, model ${version}: ${value?.toFixed(3) ?? 'no score'} (${reason})`);
+  // A model of features that this device does not have is somebody else's.
+  if (reason !== 'DEFAULT') console.log(`${name}, model ${version}: ${value?.toFixed(3) ?? 'no score'} (${reason})`);
 });
 
 // What the person did stays here. `at` is for history that is brought along; without it, an event is of now.
