@@ -15,8 +15,13 @@ export type Chart = {
 
 /** With room at the right for names, one below the other: their width cannot be measured without a browser. */
 const size = { width: 760, height: 380 };
-const legendWidth = 250;
-const palette = ['#2f6fed', '#e4572e', '#17a398', '#8f5bd6', '#d99a1c', '#5c6770', '#c2417a', '#6aa32a', '#9aa3ab'];
+const legendWidth = 285;
+/** Of methods. Greys are left to what is none. */
+const palette = [
+  ...['#2f6fed', '#e4572e', '#17a398', '#8f5bd6', '#d99a1c', '#2b3a67'],
+  ...['#c2417a', '#6aa32a', '#8a4b2a', '#1b9fd0', '#e58fb0', '#7d7a12'],
+];
+const referenceColor = '#9aa3ab';
 
 type Point = readonly [number, number];
 type Line = {
@@ -26,6 +31,8 @@ type Line = {
   /** One more of the same name: in its colour, thinner, and without an entry in the legend. */
   readonly isFaint?: boolean;
 };
+/** Of a method, by its title. */
+type Colors = ReadonlyMap<string, string>;
 type Axes = { readonly x: string; readonly y: string; readonly square?: boolean; readonly log?: boolean };
 
 /** Charts that would show nothing are left out. */
@@ -36,6 +43,7 @@ export function chartsOf(summaries: readonly MethodSummary[]): Chart[] {
     shown
       .map((summary) => ({ name: summary.record.title, points: of(summary) }))
       .filter(({ points }) => points.length > 1);
+  const colors = colorsOf(summaries);
   const diagonal: Line = {
     name: 'no skill',
     points: [
@@ -49,6 +57,7 @@ export function chartsOf(summaries: readonly MethodSummary[]): Chart[] {
     learningChart(
       'AUC',
       skilled.map(({ record, others }) => ({ name: record.title, curves: [record.learning, ...others] })),
+      colors,
     ),
     lineChart(
       'roc',
@@ -56,15 +65,15 @@ export function chartsOf(summaries: readonly MethodSummary[]): Chart[] {
       'Of the people who acted (up), how many are reached at the price of how many who did not (right).',
       [...lines(({ record }) => record.roc), diagonal],
       { x: 'false positive rate', y: 'true positive rate', square: true },
+      colors,
     ),
     lineChart(
       'precision-recall',
       'Precision and recall',
       'How many of those reached act (up) when so many of all who act are reached (right).',
       lines(({ record }) => record.precisionRecall),
-      {
-        ...{ x: 'recall', y: 'precision' },
-      },
+      { x: 'recall', y: 'precision' },
+      colors,
     ),
     lineChart(
       'calibration',
@@ -72,26 +81,38 @@ export function chartsOf(summaries: readonly MethodSummary[]): Chart[] {
       'Tenths of the rows: what was predicted (right) and what happened (up).',
       [...lines(({ record }) => record.calibration, skilled.filter(isLearned)), clippedDiagonal(summaries, right)],
       { x: 'mean score', y: 'share that acted' },
+      colors,
     ),
     lineChart(
       'lift',
       'Lift',
       'How many times more than on average act among the best-scored.',
       lines(({ record }) => record.lift.filter(([share]) => share >= 0.01)),
-      {
-        ...{ x: 'share of rows, best-scored first', y: 'lift' },
-      },
+      { x: 'share of rows, best-scored first', y: 'lift' },
+      colors,
     ),
-    privacyChart(summaries),
-    bytesChart(summaries),
+    privacyChart(summaries, colors),
+    bytesChart(summaries, colors),
   ];
   return charts.filter((chart) => chart !== undefined);
+}
+
+/** One for the whole page, so that a method looks the same wherever it is drawn; baselines take what is left. */
+function colorsOf(summaries: readonly MethodSummary[]): Colors {
+  const isBaseline = ({ record }: MethodSummary) => record.kind === 'baseline';
+  const ordered = [...summaries.filter((one) => !isBaseline(one)), ...summaries.filter(isBaseline)];
+  return colorsOfNames(ordered.map(({ record }) => record.title));
+}
+
+function colorsOfNames(names: readonly string[]): Colors {
+  return new Map([...new Set(names)].map((name, place) => [name, palette[place % palette.length]!]));
 }
 
 /** @param methods each with a curve per seed, the median one first */
 export function learningChart(
   figure: string,
   methods: readonly { readonly name: string; readonly curves: readonly (readonly Point[])[] }[],
+  colors = colorsOfNames(methods.map(({ name }) => name)),
 ): Chart | undefined {
   const lines = methods.flatMap(({ name, curves }) =>
     curves.map((points, i): Line => ({ name, points, ...(i > 0 && { isFaint: true }) })),
@@ -103,6 +124,7 @@ export function learningChart(
     `${figure} on the test rows after each secure round${hasMany ? '; thin lines are other seeds' : ''}.`,
     lines.filter(({ points }) => points.length > 1),
     { x: 'secure rounds', y: figure },
+    colors,
   );
 }
 
@@ -123,9 +145,17 @@ function clippedDiagonal(summaries: readonly MethodSummary[], line: Line): Line 
   };
 }
 
-function lineChart(name: string, title: string, hint: string, lines: readonly Line[], axes: Axes): Chart | undefined {
+function lineChart(
+  name: string,
+  title: string,
+  hint: string,
+  lines: readonly Line[],
+  axes: Axes,
+  colors: Colors,
+): Chart | undefined {
   if (lines.every(({ isDashed }) => isDashed)) return undefined;
   const names = [...new Set(lines.map((line) => line.name))];
+  const colorOf = ({ name }: Line) => colors.get(name) ?? referenceColor;
   const option: EChartsOption = {
     ...base(names),
     xAxis: axis(axes.x, axes.square ? { min: 0, max: 1 } : { scale: false }),
@@ -136,20 +166,20 @@ function lineChart(name: string, title: string, hint: string, lines: readonly Li
       data: line.points.map(([x, y]) => [x, y]),
       showSymbol: line.points.length <= 12 && !line.isDashed && !line.isFaint,
       symbolSize: 5,
-      lineStyle: styleOf(line, colorOf(names.indexOf(line.name))),
-      itemStyle: { color: line.isDashed ? '#9aa3ab' : colorOf(names.indexOf(line.name)) },
+      lineStyle: styleOf(line, colorOf(line)),
+      itemStyle: { color: colorOf(line) },
     })),
   };
   return { name, title, hint, svg: draw(option) };
 }
 
 function styleOf({ isDashed, isFaint }: Line, color: string) {
-  if (isDashed) return { type: 'dashed' as const, width: 1, color: '#9aa3ab' };
+  if (isDashed) return { type: 'dashed' as const, width: 1, color };
   return isFaint ? { width: 1, color, opacity: 0.5 } : { width: 2, color };
 }
 
 /** One point for each promise, and the same model without one as a line above. */
-function privacyChart(summaries: readonly MethodSummary[]): Chart | undefined {
+function privacyChart(summaries: readonly MethodSummary[], colors: Colors): Chart | undefined {
   const points = summaries
     .filter(({ record }) => record.epsilon !== undefined)
     .map(({ record }): Point => [record.epsilon!, record.figures.auc!])
@@ -157,7 +187,9 @@ function privacyChart(summaries: readonly MethodSummary[]): Chart | undefined {
   const [first, last] = [points[0], points.at(-1)];
   if (first === undefined || last === undefined) return undefined;
   const [low, high] = [first[0] / 2, last[0] * 2].map((value) => Number(value.toPrecision(2))) as [number, number];
-  const without = summaries.find(({ record }) => record.method === 'federated-logistic')?.record.figures.auc;
+  const quiet = summaries.find(({ record }) => record.method === 'federated-logistic')?.record;
+  const without = quiet?.figures.auc;
+  const quietColor = colors.get(quiet?.title ?? '') ?? referenceColor;
   const span: readonly Point[] =
     without === undefined
       ? []
@@ -176,8 +208,8 @@ function privacyChart(summaries: readonly MethodSummary[]): Chart | undefined {
         name: 'with noise',
         data: points.map(([x, y]) => [x, y]),
         symbolSize: 8,
-        lineStyle: { width: 2, color: colorOf(0) },
-        itemStyle: { color: colorOf(0) },
+        lineStyle: { width: 2, color: '#3d464d' },
+        itemStyle: { color: '#3d464d' },
       },
       ...(span.length > 0
         ? [
@@ -186,8 +218,8 @@ function privacyChart(summaries: readonly MethodSummary[]): Chart | undefined {
               name: 'without noise',
               data: span.map(([x, y]) => [x, y]),
               showSymbol: false,
-              lineStyle: { type: 'dashed' as const, width: 1.5, color: '#5c6770' },
-              itemStyle: { color: '#5c6770' },
+              lineStyle: { type: 'dashed' as const, width: 1.5, color: quietColor },
+              itemStyle: { color: quietColor },
             },
           ]
         : []),
@@ -201,7 +233,7 @@ function privacyChart(summaries: readonly MethodSummary[]): Chart | undefined {
   };
 }
 
-function bytesChart(summaries: readonly MethodSummary[]): Chart | undefined {
+function bytesChart(summaries: readonly MethodSummary[], colors: Colors): Chart | undefined {
   const costs = summaries.flatMap(({ record }) =>
     record.cost
       ? [{ name: record.title, kilobytes: (record.cost.uploadBytes * record.cost.participations) / 1000 }]
@@ -221,8 +253,10 @@ function bytesChart(summaries: readonly MethodSummary[]): Chart | undefined {
     series: [
       {
         type: 'bar',
-        data: rows.map(({ kilobytes }) => Number(kilobytes.toPrecision(3))),
-        itemStyle: { color: colorOf(0) },
+        data: rows.map(({ name, kilobytes }) => ({
+          value: Number(kilobytes.toPrecision(3)),
+          itemStyle: { color: colors.get(name)! },
+        })),
         label: { show: true, position: 'right' },
         barMaxWidth: 26,
       },
@@ -268,10 +302,6 @@ function axis(name: string, more: object) {
     splitLine: { lineStyle: { color: '#eceff1' } },
     ...more,
   };
-}
-
-function colorOf(place: number): string {
-  return palette[place % palette.length]!;
 }
 
 function draw(option: EChartsOption): string {

@@ -140,7 +140,7 @@ small { color: #7b868e; font-weight: 400; }
 .bar i { position: absolute; height: 6px; background: #9dbcf7; border-radius: 3px; }
 .bar b { position: absolute; width: 3px; height: 10px; top: -2px; margin-left: -1px; background: #2f6fed; border-radius: 2px; }
 .hint { color: #5c6770; font-size: 13px; }
-.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(460px, 1fr)); gap: 18px; margin-top: 20px; }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(460px, 100%), 1fr)); gap: 18px; margin-top: 20px; }
 figure { margin: 0; padding: 14px; background: #fff; border: 1px solid #dfe5e9; border-radius: 10px; }
 figcaption { font-size: 13px; color: #5c6770; margin-bottom: 8px; } figcaption strong { color: #1d2429; font-size: 15px; }
 figure svg { width: 100%; height: auto; display: block; }
