@@ -13,7 +13,7 @@ import { type DataChoice, locateDataset } from '../datasets/locate.ts';
 import { snapshotsOf, tasks } from '../datasets/tasks.ts';
 import { createProgress } from '../report/progress.ts';
 import type { LabOutput } from './command.ts';
-import { decimal, wholeNumber } from './privacy-options.ts';
+import { positive, probability, wholeNumber } from './privacy-options.ts';
 
 type Options = {
   readonly models: number;
@@ -42,11 +42,11 @@ export function addAuditCommand(lab: Command, output: LabOutput): void {
       'Attack models trained under a promise: a lower bound on ε. Exits with 1 where the promise is refuted.',
     )
     .option('--models <count>', `models to train; each has ${transactions1.features.length} canaries`, wholeNumber, 200)
-    .option('--epsilon <loss>', 'what is promised', decimal, 1)
-    .option('--delta <probability>', 'chance that the promise does not hold', decimal, 1e-5)
+    .option('--epsilon <loss>', 'what is promised', positive, 1)
+    .option('--delta <probability>', 'chance that the promise does not hold', probability, 1e-5)
     .option('--participations <count>', 'rounds of each model; every device takes part in all', wholeNumber, 18)
     .option('--people <count>', 'devices of real people beside the canaries', wholeNumber, 20)
-    .option('--confidence <share>', 'with which an ε is refuted', decimal, 0.95)
+    .option('--confidence <share>', 'with which an ε is refuted', probability, 0.95)
     .option('--seed <text>', 'decides canaries, people and noise', '1')
     .addOption(
       new Option('--data <name>', 'whose rows')

@@ -5,9 +5,10 @@ import type { Command } from 'commander';
 import type { LabOutput } from './command.ts';
 import {
   accountantOption,
-  decimal,
   deltaFlag,
   deltaMeaning,
+  positive,
+  probability,
   samplingNote,
   samplingOption,
   wholeNumber,
@@ -20,9 +21,9 @@ export function addEpsilonCommand(lab: Command, output: LabOutput): void {
     .command('epsilon')
     .description('How much privacy a device loses over many steps of Gaussian noise.')
     .addOption(samplingOption())
-    .requiredOption('--noise-multiplier <ratio>', 'standard deviation of the noise ÷ sensitivity', decimal)
+    .requiredOption('--noise-multiplier <ratio>', 'standard deviation of the noise ÷ sensitivity', positive)
     .requiredOption('--steps <count>', 'steps; at sampling rate 1, participations of one device', wholeNumber)
-    .requiredOption(deltaFlag, deltaMeaning, decimal)
+    .requiredOption(deltaFlag, deltaMeaning, probability)
     .addOption(accountantOption('pld'))
     .option('--json', 'print one JSON object')
     .addHelpText(

@@ -5,9 +5,10 @@ import type { Command } from 'commander';
 import type { LabOutput } from './command.ts';
 import {
   accountantOption,
-  decimal,
   deltaFlag,
   deltaMeaning,
+  positive,
+  probability,
   samplingNote,
   samplingOption,
   wholeNumber,
@@ -26,8 +27,8 @@ export function addNoiseCommand(lab: Command, output: LabOutput): void {
   lab
     .command('noise')
     .description('The least noise that keeps a promise to a device which takes part so many times.')
-    .requiredOption('--epsilon <loss>', 'greatest privacy loss over all participations', decimal)
-    .requiredOption(deltaFlag, deltaMeaning, decimal)
+    .requiredOption('--epsilon <loss>', 'greatest privacy loss over all participations', positive)
+    .requiredOption(deltaFlag, deltaMeaning, probability)
     .requiredOption('--participations <count>', 'how often one device takes part at most', wholeNumber)
     .addOption(samplingOption())
     .addOption(accountantOption('zcdp'))

@@ -25,9 +25,27 @@ export function samplingNote(accountant: AccountantName, samplingRate: number): 
 }
 
 export function decimal(text: string): number {
-  if (!/^(\d+\.?\d*|\.\d+)(e-?\d{1,3})?$/i.test(text))
-    throw new InvalidArgumentError('It must be a number such as .01 or 1e-5.');
+  if (!isDecimal(text)) throw new InvalidArgumentError('It must be a number such as .01 or 1e-5, and not negative.');
   return Number(text);
+}
+
+function isDecimal(text: string): boolean {
+  return /^(\d+\.?\d*|\.\d+)(e-?\d{1,3})?$/i.test(text);
+}
+
+export function positive(text: string): number {
+  return within(text, Number.MAX_VALUE, 'It must be a positive number such as .5 or 4.');
+}
+
+/** Neither never nor surely. */
+export function probability(text: string): number {
+  return within(text, 1, 'It must be a number between 0 and 1 such as .01 or 1e-5.');
+}
+
+function within(text: string, below: number, otherwise: string): number {
+  const value = isDecimal(text) ? Number(text) : Number.NaN;
+  if (!(value > 0 && value < below)) throw new InvalidArgumentError(otherwise);
+  return value;
 }
 
 export function wholeNumber(text: string): number {

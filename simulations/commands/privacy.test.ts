@@ -95,6 +95,10 @@ it.each([
   ['epsilon --noise-multiplier 1 --steps 1 --delta 1e-5 --sampling-rate 2', 'sampling rate'],
   ['epsilon --noise-multiplier 1 --steps 1 --delta 1e-5 --accountant magic', 'magic'],
   ['noise --epsilon 0 --delta 1e-5 --participations 3', 'epsilon'],
+  ['noise --epsilon -1 --delta 1e-5 --participations 3', 'a positive number'],
+  ['epsilon --noise-multiplier -4 --steps 1 --delta 1e-5', 'a positive number'],
+  ['noise --epsilon 1 --delta -1 --participations 3', 'between 0 and 1'],
+  ['epsilon --noise-multiplier 1 --steps 1 --delta 1', 'between 0 and 1'],
   ['noise --epsilon 1 --delta 1e-5', '--participations'],
   ['noise --epsilon 1 --delta 1e-5 --participations 3 --what', '--what'],
 ])('wrong usage is exit code 2 and the reason: %s', async (line, reason) => {

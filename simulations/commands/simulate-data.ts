@@ -23,7 +23,7 @@ import type { Ground, Method } from '../study/method.ts';
 import { privateLogistic } from '../study/private.ts';
 import { type MethodSummary, runStudy, summarize } from '../study/run-study.ts';
 import type { LabOutput } from './command.ts';
-import { decimal, wholeNumber } from './privacy-options.ts';
+import { positive, wholeNumber } from './privacy-options.ts';
 
 type Options = {
   readonly data?: string;
@@ -231,7 +231,7 @@ function declaredBounds(text: string, before: readonly DeclaredBounds[] = []): r
 
 function epsilons(text: string, before: readonly number[] | 'none' = []): readonly number[] | 'none' {
   if (text === 'none') return 'none';
-  const value = decimal(text);
-  if (!(value > 0 && value <= 100)) throw new InvalidArgumentError('It must be above 0 and at most 100.');
+  const value = positive(text);
+  if (value > 100) throw new InvalidArgumentError('It must be at most 100.');
   return [...(before === 'none' ? [] : before), value];
 }
