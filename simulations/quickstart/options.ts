@@ -16,6 +16,8 @@ export type QuickstartOptions = {
 /** The smallest training cohort that a device's own floor allows. */
 const minCohort = 32;
 const mostInCohort = 1024;
+const leastDevices = 42;
+const mostDevices = 4000;
 const invitedPerPlace = 1.3;
 
 /** Exits with 2 on wrong usage. */
@@ -26,7 +28,12 @@ export function parseOptions(arguments_: readonly string[]): QuickstartOptions {
         'devices in worker threads, dropouts at every turn. Compares the result with a central model and checks ' +
         'that a secure sum was exact.',
     )
-    .option('--devices <count>', 'devices, each with one customer’s history', wholeNumber(42, 4000), 300)
+    .option(
+      '--devices <count>',
+      `devices, each with one customer’s history, ${leastDevices} to ${mostDevices}`,
+      wholeNumber(leastDevices, mostDevices),
+      300,
+    )
     .option(
       '--cohort <count>',
       'devices summed together (default: min(100, devices / 1.3))',
