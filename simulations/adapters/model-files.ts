@@ -4,12 +4,12 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ChoraleError } from '@chorale/shared';
 
-/** @throws ChoraleError `not-found` where it cannot be read */
+/** @throws ChoraleError `invalid-input` where it cannot be read */
 export async function readModelFile(path: string): Promise<Uint8Array> {
   try {
     return new Uint8Array(await readFile(path));
   } catch (error) {
-    throw new ChoraleError('not-found', `${path}: cannot be read`, { cause: error });
+    throw new ChoraleError('invalid-input', `${path}: cannot be read`, { cause: error });
   }
 }
 

@@ -19,7 +19,7 @@ export type TableRow = {
 
 const mostBytes = 1024 * 1024 * 1024;
 
-/** @throws ChoraleError `not-found` without the file; `invalid-input` if it is no table, with the line where that shows */
+/** @throws ChoraleError `invalid-input` without the file, or if it is no table, with the line where that shows */
 export async function readTable(path: string): Promise<Table> {
   return parseTable(textOf(await contentOf(path), path), path);
 }
@@ -30,7 +30,7 @@ async function contentOf(path: string): Promise<Uint8Array> {
     return bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes, { maxOutputLength: mostBytes }) : bytes;
   } catch (error) {
     const { code } = error as { code?: string };
-    if (code === 'ENOENT' || code === 'ENOTDIR') throw new ChoraleError('not-found', `there is no file ${path}`);
+    if (code === 'ENOENT' || code === 'ENOTDIR') throw new ChoraleError('invalid-input', `there is no file ${path}`);
     const why =
       code === 'EISDIR' ? 'is a folder' : code === 'EACCES' ? 'may not be read' : 'is not a readable gzip file';
     throw new ChoraleError('invalid-input', `${path} ${why}`, { cause: error });
@@ -65,16 +65,52 @@ export function parseTable(text: string, name: string): Table {
 }
 
 function records(text: string, name: string): TableRow[] {
-  const options = { bom: true, delimiter: delimiterOf(text), relaxColumnCount: true, skipEmptyLines: true, info: true };
+  const delimiter = delimiterOf(text);
+  const options = { bom: true, delimiter, relaxColumnCount: true, skipEmptyLines: true, info: true };
   try {
     const parsed = parse(text, options) as unknown as { record: string[]; info: { lines: number } }[];
     // A record ends on the line that csv-parse counts; fields with line breaks in quotes make it begin earlier.
     return parsed.map(({ record, info }) => ({ fields: record, line: info.lines - breaksIn(record) }));
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
-    const line = typeof error.lines === 'number' ? `, line ${error.lines}` : '';
-    throw new ChoraleError('invalid-input', `${name}${line}: quotation marks do not match`, { cause: error });
+    // csv-parse counts to where it gave up, which may be a thousand lines below the quotation mark.
+    const line = lineOf(text, unfinishedField(text, delimiter));
+    throw new ChoraleError(
+      'invalid-input',
+      `${name}, line ${line}: quotation marks do not match in the field that begins here`,
+      { cause: error },
+    );
   }
+}
+
+/** Where the first field begins whose quotation marks do not match. */
+function unfinishedField(text: string, delimiter: string): number {
+  let start = text.startsWith('\uFEFF') ? 1 : 0;
+  for (;;) {
+    const end = endOfField(text, start, delimiter);
+    if (end === undefined || ![delimiter, '\r', '\n'].includes(text.charAt(end))) return start;
+    start = end + 1;
+  }
+}
+
+/** @returns undefined where a quotation mark is never closed */
+function endOfField(text: string, start: number, delimiter: string): number | undefined {
+  let at = start;
+  if (text[start] !== '"') {
+    while (at < text.length && !['"', delimiter, '\r', '\n'].includes(text[at]!)) at++;
+    return at;
+  }
+  for (;;) {
+    at = text.indexOf('"', at + 1);
+    if (at < 0) return undefined;
+    // Two in a row stand for one inside.
+    if (text[at + 1] !== '"') return at + 1;
+    at++;
+  }
+}
+
+function lineOf(text: string, place: number): number {
+  return text.slice(0, place).split(/\r\n?|\n/).length;
 }
 
 function breaksIn(fields: readonly string[]): number {

@@ -66,9 +66,10 @@ describe('lab export', () => {
     ['a model of segments', { family: 'centroids', inputs: 1, count: 2 }, [1, 2], [], 'centroids'],
     ['another file of parameters', linear, [1, 2, 3], ['--parameters', import.meta.filename], 'sha256'],
     ['no file at all', linear, [1, 2, 3], ['--parameters', 'nowhere'], 'cannot be read'],
+    ['no manifest', linear, [1, 2, 3], ['--manifest', 'nowhere'], 'cannot be read'],
   ] as const)('refuses %s', async (_, spec, parameters, more, message) => {
     const { exitCode, notices } = await lab(spec as ModelSpec, parameters, ...more);
-    expect(exitCode).toBeGreaterThan(0);
+    expect(exitCode).toBe(2);
     expect(notices).toContain(message);
   });
 });

@@ -120,7 +120,7 @@ it.each([
   [['simulate', '--data', 'nowhere.csv', '--event', 'e', '--time', 't'], 'an event log takes --customer too'],
   [['simulate', '--data', 'my.csv', '--customer', 'a', '--time', 'b', '--event', 'c', '--value', 'd'], 'purchase log'],
   [['simulate', '--data', 'my.csv', '--customer', 'a', '--time', 'b', '--value', 'c', '--cohort', '5'], '--cohort'],
-  [['simulate', '--data', 'my.csv', '--label', 'y', '--epsilon', '-1'], 'number such as'],
+  [['simulate', '--data', 'my.csv', '--label', 'y', '--epsilon', '-1'], 'positive number such as'],
   [['simulate', '--data', 'my.csv', '--label', 'y', '--horizon', '9'], '7, 30'],
   [['simulate', '--data', 'my.csv', '--label', 'y', '--bounds', 'age=0-9'], 'such as age=0:120'],
   [['simulate', '--data', 'my.csv', '--label', 'y', '--bounds', 'age=:9'], 'such as age=0:120'],
@@ -161,7 +161,11 @@ it('a file that is no table is refused with what to do', async () => {
   await writeFile(join(folder, 'latin.csv'), Buffer.from([0x69, 0x64, 0x0a, 0xe9, 0x0a]));
   await writeFile(join(folder, 'sheet.csv'), 'PK\u0003\u0004');
   await writeFile(join(folder, 'cut.csv.gz'), Buffer.from([0x1f, 0x8b, 8, 0, 1]));
-  const noticeOf = async (file: string) => (await lab(...log(file))).notice;
+  const noticeOf = async (file: string) => {
+    const { code, notice } = await lab(...log(file));
+    expect(code, notice).toBe(2);
+    return notice;
+  };
   expect(await noticeOf('none.csv')).toContain('there is no file');
   expect(await noticeOf('latin.csv')).toContain('save it as "CSV UTF-8"');
   expect(await noticeOf('sheet.csv')).toContain('save the sheet as CSV');
