@@ -138,7 +138,7 @@ function labelOf(text: string, where: string, column: string): 0 | 1 {
   if (no.has(word)) return 0;
   throw new ChoraleError(
     'invalid-input',
-    `${where}: "${text}" in "${column}" is no label; write 1 or 0, true or false`,
+    `${where}: "${text}" in "${column}" is no label; write 1 or 0, true or false, yes or no`,
   );
 }
 

@@ -33,7 +33,10 @@ describe('a table', () => {
     ['id,date\n', 'a heading and no rows'],
     ['id,id\n1,2\n', 'two columns named "id"'],
     ['id,date\n1,2\n1,2,3\n', 'my.csv, line 3: 3 fields where the heading has 2'],
-    ['id,date\n"1,2\n', 'quotation marks do not match'],
+    ['id,date\n"1,2\n', 'my.csv, line 2: quotation marks do not match'],
+    ['id,date\n1,2\n"a\nb ""c""",2\n3,"4\n5,6\n7,8\n', 'my.csv, line 5: quotation marks do not match'],
+    ['id,date\r\n1,"2\r\n3,4\r\n5,"6"\r\n', 'my.csv, line 2: quotation marks do not match'],
+    ['id,date\n1,2\n3,4 "5\n', 'my.csv, line 3: quotation marks do not match'],
   ])('that is none is refused: %j', (text, message) => {
     expect(() => parseTable(text, 'my.csv')).toThrow(message);
   });
@@ -82,6 +85,7 @@ describe('a purchase log', () => {
     ['id,date,amount\n1,2024-01-01,€5\n', 'line 2: "€5" is no amount'],
     ['id,date,amount\n1,2024-01-01,"5,50"\n', '"5,50" has a decimal comma'],
     ['id,date,amount\n1,2024-01-01,\n', '"" is no amount'],
+    ['id,date,amount\n1,2024-01-01,-5\n', 'my.csv: "amount" holds no purchases, only refunds'],
     ['id,day,amount\n1,2024-01-01,5\n', '--time: there is no column "date"; the file has "id", "day", "amount".'],
     ['id,Date,amount\n1,2024-01-01,5\n', 'Did you mean --time "Date"?'],
   ])('with a fault is refused, and the fault is named: %j', (text, message) => {
@@ -199,7 +203,11 @@ describe('a labelled table', () => {
   });
 
   it.each([
-    [text.replace(/,(yes|No)\n/, ',maybe\n'), {}, 'line 2: "maybe" in "clicked" is no label'],
+    [
+      text.replace(/,(yes|No)\n/, ',maybe\n'),
+      {},
+      'line 2: "maybe" in "clicked" is no label; write 1 or 0, true or false, yes or no',
+    ],
     [text.replace(/(\n\d+),\d+,/, '$1,,'), {}, 'line 2: "age" is empty; fill it in or say --ignore "age"'],
     [text, { ignore: ['age', 'color'] }, 'Did you mean --ignore "colour"?'],
     [text, { bounds: [{ column: 'ages', lo: 0, hi: 1 }] }, 'Did you mean --bounds "age"?'],

@@ -1,6 +1,6 @@
 /** Somebody's own purchase log, one line per order or per piece of one, as people with devices of their own. */
 
-import type { Instant } from '@chorale/shared';
+import { ChoraleError, type Instant } from '@chorale/shared';
 import { type ChoraleEvent, transactions1 } from '@chorale/shared/features';
 import type { Table } from '../adapters/table-file.ts';
 import { CustomersBuilder } from '../datasets/dataset.ts';
@@ -37,6 +37,10 @@ export function purchaseLogOf(table: Table, columns: LogColumns, format: DateFor
     if (order === '') throw refuse(`no order in "${columns.order}"`);
     return { customer, at, order, value: amountOf(row, places.value, refuse) };
   });
+  if (lines.every(({ value }) => value < 0)) {
+    const message = `${name}: "${columns.value}" holds no purchases, only refunds; purchases are written as positive amounts`;
+    throw new ChoraleError('invalid-input', message);
+  }
   const builder = new CustomersBuilder();
   for (const [key, { customer, at, value }] of ordersOf(lines)) builder.add(customer, eventOf(key, at, value));
   return { customers: builder.build(), ...spanOf(lines.map(({ at }) => at)), source: transactions1.id };
