@@ -6,6 +6,7 @@ import { Argument, type Command } from 'commander';
 import { writePage } from '../adapters/report-files.ts';
 import { appendResult } from '../adapters/results-file.ts';
 import { dataDirectory } from '../config.ts';
+import { figureWords } from '../report/figure-words.ts';
 import type { ReportHead } from '../report/html-report.ts';
 import { createProgress } from '../report/progress.ts';
 import { reproductionPage } from '../report/reproduction-page.ts';
@@ -129,11 +130,12 @@ export function commandOf(
   return `npm run lab -- reproduce ${dataset} --only ${name} ${flags.join(' ')}`;
 }
 
-function headOf(scenario: Scenario, report: ScenarioReport, origin: string, typed: Typed): ReportHead {
+export function headOf(scenario: Scenario, report: ScenarioReport, origin: string, typed: Typed): ReportHead {
   const { claim, seeds, title } = scenario;
   const miss = missOf(claim, report);
   const verdict = report.seeds < seeds ? `judged over ${seeds} seeds` : miss === undefined ? 'reached' : 'missed';
-  const facts = [`claim: ${claim.figure} ${wordsOf(claim)}, ${verdict}`, ...figuresOf(claim, report), origin];
+  const figures = figuresOf(claim, report, figureWords);
+  const facts = [`claim: ${figureWords(claim.figure)} ${wordsOf(claim)}, ${verdict}`, ...figures, origin];
   return { title: `${report.name}: ${title}`, facts, command: `${commandOf(scenario, report, typed)} --report FILE` };
 }
 
@@ -143,10 +145,14 @@ function textOf({ title, claim }: Scenario, report: ScenarioReport): string {
 }
 
 /** Numbers as they are, to four decimals; what a reader of one line does not need is left to `--json`. */
-function figuresOf({ figure }: Claim, { name: _, perSeed, ...figures }: ScenarioReport): string[] {
+function figuresOf(
+  { figure }: Claim,
+  { name: _, perSeed, ...figures }: ScenarioReport,
+  nameOf = (key: string) => key,
+): string[] {
   const numbers = Object.entries(figures).flatMap(([key, value]) => {
-    if (typeof value === 'number') return [`${key} ${Number(value.toPrecision(4))}`];
-    if (isInterval(value)) return [`${key} ${value.low.toFixed(4)}–${value.high.toFixed(4)}`];
+    if (typeof value === 'number') return [`${nameOf(key)} ${Number(value.toPrecision(4))}`];
+    if (isInterval(value)) return [`${nameOf(key)} ${value.low.toFixed(4)}–${value.high.toFixed(4)}`];
     return [];
   });
   const each = perSeed

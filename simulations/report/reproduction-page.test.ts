@@ -8,7 +8,7 @@ import type { ScenarioReport, ShownRun } from '../scenarios/scenario.ts';
 import { createProgress } from './progress.ts';
 import { reproductionPage } from './reproduction-page.ts';
 
-const head = { title: 'A <figure>', facts: ['claim: auc at least 0.5, reached'], command: 'lab reproduce' };
+const head = { title: 'A <figure>', facts: ['claim: AUC at least 0.5, reached'], command: 'lab reproduce' };
 const seed = 'page';
 
 const dataset: Dataset = {
@@ -80,7 +80,7 @@ describe('the page of a reproduction', () => {
 
   it('of a figure that has no curves shows the claim alone', () => {
     const page = reproductionPage(head, []);
-    expect(page).toContain('claim: auc at least 0.5, reached');
+    expect(page).toContain('claim: AUC at least 0.5, reached');
     expect(page).not.toMatch(/<table|<figure|<svg/);
   });
 });
