@@ -1,6 +1,6 @@
 /** `lab simulate --data`: what federated learning would make of somebody's own table, before anybody deploys anything. */
 
-import { ChoraleError, hex, utf8 } from '@chorale/shared';
+import { ChoraleError, hex, type Instant, utf8 } from '@chorale/shared';
 import { systemClock } from '@chorale/shared/adapters/node';
 import { sha256 } from '@chorale/shared/crypto';
 import { behavior1, type FeatureSchema, transactions1 } from '@chorale/shared/features';
@@ -96,7 +96,8 @@ async function simulateData(options: Options, simulate: Command, output: LabOutp
   checkOptions(options);
   const { file: name, stem } = tableName(options.data);
   const table = await readTable(options.data);
-  const { people, schema, notes } = peopleOf(table, options, name);
+  const clock = systemClock();
+  const { people, schema, notes } = peopleOf(table, options, { name, now: clock.now() });
   const ground: Ground = { people, schema, rounds: options.rounds, cohort: options.cohort };
   const facts = [...factsOf(name, table, ground), ...notes];
   for (const fact of facts) output.notice(fact);
@@ -105,10 +106,7 @@ async function simulateData(options: Options, simulate: Command, output: LabOutp
   const id = studyId(table, options);
   const records = await openRecords(`${folder}/records.jsonl`, id, { resume: options.resume ?? false });
   const progress = createProgress(process.stderr);
-  const all = await runStudy(
-    { id, ground, methods, seeds: options.seeds },
-    { records, progress, clock: systemClock() },
-  );
+  const all = await runStudy({ id, ground, methods, seeds: options.seeds }, { records, progress, clock });
   const summaries = summarize(all);
   const charts = chartsOf(summaries);
   const head = { title: `Federated learning on ${name}`, facts, command: commandOf(options) };
@@ -140,16 +138,17 @@ function checkOptions({ label, bounds, customer, time, value, event, order, seed
 
 type Learned = { readonly people: People; readonly schema: FeatureSchema; readonly notes: readonly string[] };
 
-function peopleOf(table: Table, options: Options, name: string): Learned {
+function peopleOf(table: Table, options: Options, { name, now }: { name: string; now: Instant }): Learned {
   const { label, customer, time, value, event, order, ignore, bounds, devices, dateFormat } = options;
   if (label !== undefined) return peopleOfTable(table, { label, customer, ignore, bounds, devices }, name);
   const horizon = options.horizon === '7' ? 7 : 30;
+  const reading = { format: dateFormat, now };
   const lines = { customer: customer!, time: time! };
   if (event !== undefined) {
-    const log = eventLogOf(table, { ...lines, event }, dateFormat, name);
+    const log = eventLogOf(table, { ...lines, event }, reading, name);
     return { people: peopleOfLog(log, horizon), schema: behavior1, notes: [] };
   }
-  const log = purchaseLogOf(table, { ...lines, value: value!, order }, dateFormat, name);
+  const log = purchaseLogOf(table, { ...lines, value: value!, order }, reading, name);
   return { people: peopleOfLog(log, horizon), schema: transactions1, notes: [] };
 }
 

@@ -5,8 +5,8 @@ import { behavior1, type ChoraleEvent, type EventProperties, parseEvent } from '
 import type { Table, TableRow } from '../adapters/table-file.ts';
 import { CustomersBuilder } from '../datasets/dataset.ts';
 import { placeOf } from './columns.ts';
-import type { DateFormat } from './dates.ts';
-import { amountOf, type CustomerLog, customerOf, type Refuse, refusalOf, spanOf, timeOf } from './log-lines.ts';
+import { amountOf, type CustomerLog, customerOf, type Refuse, refusalOf, timeOf } from './log-lines.ts';
+import { type Reading, spanOf } from './log-span.ts';
 
 export type EventColumns = { readonly customer: string; readonly time: string; readonly event: string };
 
@@ -19,7 +19,7 @@ const amounts: ReadonlySet<string> = new Set(['price', 'quantity', 'revenue', 't
  * @param name what errors call the file
  * @throws ChoraleError `invalid-input`, naming the line and what is wrong with it
  */
-export function eventLogOf(table: Table, columns: EventColumns, format: DateFormat, name: string): CustomerLog {
+export function eventLogOf(table: Table, columns: EventColumns, reading: Reading, name: string): CustomerLog {
   const places = {
     customer: placeOf(table, columns.customer, '--customer'),
     time: placeOf(table, columns.time, '--time'),
@@ -29,20 +29,20 @@ export function eventLogOf(table: Table, columns: EventColumns, format: DateForm
     Object.values(places).includes(place) ? [] : [{ column: column.trim(), place }],
   );
   const builder = new CustomersBuilder();
-  const times = table.rows.map((row) => {
+  const lines = table.rows.map((row) => {
     const refuse = refusalOf(name, row);
     const customer = customerOf(row, places.customer, columns.customer, refuse);
-    const at = timeOf(row, places.time, format, refuse);
+    const at = timeOf(row, places.time, reading.format, refuse);
     const properties = propertiesOf(row, others, refuse);
     builder.add(customer, eventOf({ at, name: row.fields[places.event]!.trim(), properties }, refuse));
-    return at;
+    return { line: row.line, at };
   });
   const customers = builder.build();
   if (!customers.some(({ events }) => events.some((event) => event.name === 'Order Completed'))) {
     const message = `${name}: nobody ever buys; orders are called "Order Completed" or "purchase" in "${columns.event}"`;
     throw new ChoraleError('invalid-input', message);
   }
-  return { customers, ...spanOf(times), source: behavior1.id };
+  return { customers, ...spanOf(lines, reading, name), source: behavior1.id };
 }
 
 type Column = { readonly column: string; readonly place: number };

@@ -8,7 +8,7 @@ import type { Table } from '../adapters/table-file.ts';
 import { rowsOf } from '../baselines/index.ts';
 import type { People } from '../scenarios/purchase-people.ts';
 import { placeOf } from './columns.ts';
-import { checkLabels } from './log-task.ts';
+import { checkLabels, counted } from './log-task.ts';
 
 export type LabelledColumns = {
   readonly label: string;
@@ -154,7 +154,8 @@ function devicesOf(
     const key = owner === undefined ? String(random.below(count)) : table.rows[i]!.fields[owner]!.trim();
     devices.set(key, [...(devices.get(key) ?? []), row]);
   });
-  if (devices.size < 50) throw new ChoraleError('invalid-input', `${devices.size} devices; at least 50 are needed`);
+  if (devices.size < 50)
+    throw new ChoraleError('invalid-input', `${counted(devices.size, 'device')}; at least 50 are needed`);
   return [...devices.values()];
 }
 

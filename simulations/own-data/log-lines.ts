@@ -9,6 +9,8 @@ export type CustomerLog = {
   readonly customers: readonly Customer[];
   readonly first: Instant;
   readonly last: Instant;
+  /** A line so far from the others in time that it explains a failure; logs of many years have such lines too. */
+  readonly strayDate?: string;
   /** The feature schema that such a log supports. */
   readonly source: string;
 };
@@ -16,7 +18,7 @@ export type CustomerLog = {
 export type Refuse = (why: string) => ChoraleError;
 
 /** @param name what errors call the file */
-export function refusalOf(name: string, { line }: TableRow): Refuse {
+export function refusalOf(name: string, { line }: Pick<TableRow, 'line'>): Refuse {
   return (why) => new ChoraleError('invalid-input', `${name}, line ${line}: ${why}`);
 }
 
@@ -42,13 +44,4 @@ export function amountOf({ fields }: TableRow, place: number, refuse: Refuse): n
   if (text !== '' && Number.isFinite(value)) return value;
   if (/^-?[\d.]*,\d{1,2}$/.test(text)) throw refuse(`"${text}" has a decimal comma: write 12.50, not 12,50`);
   throw refuse(`"${text}" is no amount; write a plain number like 12.50, without a currency`);
-}
-
-/** From the first line to the last. @param times at least one */
-export function spanOf(times: readonly Instant[]): { first: Instant; last: Instant } {
-  const [first, last] = times.reduce(
-    ([low, high], at) => [Math.min(low, at), Math.max(high, at)],
-    [times[0]!, times[0]!],
-  );
-  return { first, last };
 }

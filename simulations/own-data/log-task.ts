@@ -17,10 +17,14 @@ const leastPositives = 10;
 /** @throws ChoraleError `invalid-input` where the log is too short or too small to learn from, saying by how much */
 export function peopleOfLog(log: CustomerLog, horizonDays: 7 | 30): People {
   if (log.customers.length < leastCustomers)
-    throw new ChoraleError('invalid-input', `${log.customers.length} customers; at least ${leastCustomers} are needed`);
+    throw new ChoraleError(
+      'invalid-input',
+      `${counted(log.customers.length, 'customer')}; at least ${leastCustomers} are needed`,
+    );
   const dataset = { name: 'synthetic', origin: '', customers: log.customers, seenUntil: log.last + 1 } as const;
   const people = peopleOfTask(dataset, queries(log, horizonDays));
-  checkLabels(people, horizonDays);
+  const usual = horizonDays === 7 ? 'try --horizon 30, or a longer log' : '';
+  checkLabels(people, log.strayDate ?? usual);
   return people;
 }
 
@@ -35,7 +39,7 @@ function queries({ first, last, source }: CustomerLog, horizonDays: 7 | 30): Pro
     const least = leastTrainCuts * 7 + Math.ceil(horizonDays / 7) * 7 + (testCuts - 1) * 7 + horizonDays + 1;
     throw new ChoraleError(
       'invalid-input',
-      `the log spans ${days(last - first) + 1} days; a horizon of ${horizonDays} days takes at least ${least}`,
+      `the log spans ${counted(days(last - first) + 1, 'day')}; a horizon of ${horizonDays} days takes at least ${least}`,
     );
   }
   const label: LabelName = horizonDays === 7 ? 'purchase-7d' : 'purchase-30d';
@@ -50,18 +54,21 @@ function midnightBefore(at: Instant): Instant {
   return Math.floor(at / dayMs) * dayMs;
 }
 
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** @throws ChoraleError `invalid-input` where there is nothing to tell apart */
-export function checkLabels({ train, test }: People, horizonDays?: number): void {
+export function checkLabels({ train, test }: People, advice = ''): void {
   for (const [name, { labels, rowCount }] of [
     ['training', train],
     ['test', test],
   ] as const) {
     const positives = labels.reduce((sum, label) => sum + label, 0);
     if (Math.min(positives, rowCount - positives) >= leastPositives) continue;
-    const advice = horizonDays === 7 ? '; try --horizon 30, or a longer log' : '';
     throw new ChoraleError(
       'invalid-input',
-      `of ${rowCount} ${name} rows ${positives} are positive; at least ${leastPositives} of either kind are needed${advice}`,
+      `of ${rowCount} ${name} rows ${positives} are positive; at least ${leastPositives} of either kind are needed${advice && `; ${advice}`}`,
     );
   }
 }

@@ -1,15 +1,16 @@
 import { seededRandom } from '@chorale/shared/testing';
 import { describe, expect, it } from 'vitest';
 import { parseTable } from '../adapters/table-file.ts';
-import { formatsThatRead, instantOf } from './dates.ts';
+import { type DateFormat, formatsThatRead, instantOf } from './dates.ts';
 import { eventLogOf } from './event-log.ts';
 import { type LabelledColumns, peopleOfTable } from './labelled-table.ts';
 import { peopleOfLog } from './log-task.ts';
 import { purchaseLogOf } from './transaction-log.ts';
 
 const columns = { customer: 'id', time: 'date', value: 'amount' };
-const logOf = (text: string, more: { order?: string } = {}) =>
-  purchaseLogOf(parseTable(text, 'my.csv'), { ...columns, ...more }, 'iso', 'my.csv');
+const now = Date.parse('2025-01-01');
+const logOf = (text: string, more: { order?: string; format?: DateFormat } = {}) =>
+  purchaseLogOf(parseTable(text, 'my.csv'), { ...columns, ...more }, { format: more.format ?? 'iso', now }, 'my.csv');
 
 describe('a table', () => {
   it.each([
@@ -107,6 +108,35 @@ describe('a purchase log', () => {
     expect(() => peopleOfLog(logOf(`id,date,amount\n${once}\n`), 7)).toThrow('at least 10 of either kind are needed');
   });
 
+  it('of one customer or one day says so in the singular', () => {
+    expect(() => peopleOfLog(logOf('id,date,amount\n1,2024-01-01,5\n'), 7)).toThrow('1 customer; at least 50');
+    const day = Array.from({ length: 60 }, (_, id) => `${id},2024-01-01,5`).join('\n');
+    expect(() => peopleOfLog(logOf(`id,date,amount\n${day}\n`), 7)).toThrow('the log spans 1 day;');
+  });
+
+  it('in seconds that are read as milliseconds, or the other way round, says what to say', () => {
+    const text = 'id,date,amount\n1,1717142400,5\n2,1717142500,5\n';
+    expect(() => logOf(text, { format: 'milliseconds' })).toThrow('January 1970, which milliseconds make of seconds');
+    const thousandfold = text.replaceAll('00,', '00000,');
+    expect(() => logOf(thousandfold, { format: 'seconds' })).toThrow('say --date-format milliseconds');
+    expect(logOf(text, { format: 'seconds' }).last).toBe(1_717_142_500_000);
+    expect(logOf(`${text}3,1717142400000,5\n`, { format: 'milliseconds' }).first).toBe(1_717_142_400);
+  });
+
+  it('with a date after today is refused, and its line is named; zones east of UTC are allowed for', () => {
+    const text = 'id,date,amount\n1,2024-12-31,5\n2,2924-01-02,5\n';
+    expect(() => logOf(text)).toThrow('my.csv, line 3: the date 2924-01-02 lies in the future');
+    expect(logOf(text.replace('2924-01-02', '2025-01-01 13:00')).last).toBeGreaterThan(now);
+  });
+
+  it('that fails for a date far from the others names its line; a log of many years is none the worse', () => {
+    const few = Array.from({ length: 60 }, (_, id) => `${id},2004-0${1 + (id % 6)}-11,5`).join('\n');
+    const log = logOf(`id,date,amount\n${few}\n1,2024-01-01,5\n`);
+    expect(() => peopleOfLog(log, 7)).toThrow('line 62: 2024-01-01 is more than ten years from 2004-04-11');
+    const long = lines(80, 200).replaceAll(/^0,2024/gm, '0,1999');
+    expect(peopleOfLog(logOf(`id,date,amount\n${long}\n`), 7).devices.length).toBe(80);
+  });
+
   it('trains on weeks whose labels end before the first test week begins', () => {
     const people = peopleOfLog(logOf(`id,date,amount\n${lines(80, 200)}\n`), 7);
     expect(people.test.rowCount).toBe(80 * 4);
@@ -120,7 +150,12 @@ describe('a purchase log', () => {
 describe('an event log', () => {
   const heading = 'id,date,event,product_id,price,order_id,revenue';
   const eventsOf = (lines: string) =>
-    eventLogOf(parseTable(`${heading}\n${lines}`, 'my.csv'), { ...columns, event: 'event' }, 'iso', 'my.csv');
+    eventLogOf(
+      parseTable(`${heading}\n${lines}`, 'my.csv'),
+      { ...columns, event: 'event' },
+      { format: 'iso', now },
+      'my.csv',
+    );
 
   it('is events by customer in the order of time; every other column is a property where it says something', () => {
     const { customers, source } = eventsOf(
@@ -142,7 +177,12 @@ describe('an event log', () => {
   it('may speak Google’s language', () => {
     const text =
       'id,date,event,item_id,transaction_id,value\na,2024-01-02,add_to_cart,p1,,\na,2024-01-02,purchase,,o1,30\n';
-    const [one] = eventLogOf(parseTable(text, 'my.csv'), { ...columns, event: 'event' }, 'iso', 'my.csv').customers;
+    const [one] = eventLogOf(
+      parseTable(text, 'my.csv'),
+      { ...columns, event: 'event' },
+      { format: 'iso', now },
+      'my.csv',
+    ).customers;
     expect(one!.events.map(({ name, properties }) => [name, properties])).toEqual([
       ['Product Added', { product_id: 'p1' }],
       ['Order Completed', { order_id: 'o1', revenue: 30 }],
@@ -217,7 +257,7 @@ describe('a labelled table', () => {
     [text, { ignore: ['age', 'colour'] }, 'no column is left to learn from'],
     [text.replaceAll(/,(\d+),(red|green|blue)/g, (_, age) => `,${age},${age}x`), {}, 'different words where 20'],
     [text.replaceAll(/,(yes|No)\n/g, ',no\n'), {}, 'at least 10 of either kind are needed'],
-    [text.replaceAll(/\n\d+,/g, '\nme,'), {}, '1 devices; at least 50 are needed'],
+    [text.replaceAll(/\n\d+,/g, '\nme,'), {}, '1 device; at least 50 are needed'],
   ])('with a fault is refused, and the fault is named (%#)', (changed, more, message) => {
     expect(() => tableOf(changed, more)).toThrow(message);
   });

@@ -5,8 +5,8 @@ import { type ChoraleEvent, transactions1 } from '@chorale/shared/features';
 import type { Table } from '../adapters/table-file.ts';
 import { CustomersBuilder } from '../datasets/dataset.ts';
 import { placeOf } from './columns.ts';
-import type { DateFormat } from './dates.ts';
-import { amountOf, type CustomerLog, customerOf, refusalOf, spanOf, timeOf } from './log-lines.ts';
+import { amountOf, type CustomerLog, customerOf, refusalOf, timeOf } from './log-lines.ts';
+import { type Reading, spanOf } from './log-span.ts';
 
 export type LogColumns = {
   readonly customer: string;
@@ -22,7 +22,7 @@ export type LogColumns = {
  * @param name what errors call the file
  * @throws ChoraleError `invalid-input`, naming the line and what is wrong with it
  */
-export function purchaseLogOf(table: Table, columns: LogColumns, format: DateFormat, name: string): CustomerLog {
+export function purchaseLogOf(table: Table, columns: LogColumns, reading: Reading, name: string): CustomerLog {
   const places = {
     customer: placeOf(table, columns.customer, '--customer'),
     time: placeOf(table, columns.time, '--time'),
@@ -32,10 +32,10 @@ export function purchaseLogOf(table: Table, columns: LogColumns, format: DateFor
   const lines = table.rows.map((row) => {
     const refuse = refusalOf(name, row);
     const customer = customerOf(row, places.customer, columns.customer, refuse);
-    const at = timeOf(row, places.time, format, refuse);
+    const at = timeOf(row, places.time, reading.format, refuse);
     const order = places.order === undefined ? String(at) : row.fields[places.order]!.trim();
     if (order === '') throw refuse(`no order in "${columns.order}"`);
-    return { customer, at, order, value: amountOf(row, places.value, refuse) };
+    return { line: row.line, customer, at, order, value: amountOf(row, places.value, refuse) };
   });
   if (lines.every(({ value }) => value < 0)) {
     const message = `${name}: "${columns.value}" holds no purchases, only refunds; purchases are written as positive amounts`;
@@ -43,7 +43,7 @@ export function purchaseLogOf(table: Table, columns: LogColumns, format: DateFor
   }
   const builder = new CustomersBuilder();
   for (const [key, { customer, at, value }] of ordersOf(lines)) builder.add(customer, eventOf(key, at, value));
-  return { customers: builder.build(), ...spanOf(lines.map(({ at }) => at)), source: transactions1.id };
+  return { customers: builder.build(), ...spanOf(lines, reading, name), source: transactions1.id };
 }
 
 type Line = { readonly customer: string; readonly at: Instant; readonly order: string; readonly value: number };
