@@ -159,7 +159,10 @@ describe.each(['wasm', 'plain'] as const)('the %s kernel', (kernel) => {
       ...{ family: 'convolutional', inputs: 27, image: { height: 9, width: 3, channels: 1 } },
       ...{ convolutions: [{ filters: 1, size: 3 }], hidden: [], activation: 'relu', outputs: 1, output: 'sigmoid' },
     };
-    await expect(trainer.train(image, startOf(image), rows, options)).rejects.toThrow('let tfjs train convolutions');
+    const refused = 'let tfjs train convolutions';
+    await expect(trainer.train(image, startOf(image), rows, options)).rejects.toThrow(refused);
+    const update = trainer.update!(image, startOf(image), rows, { ...options, factorAt: () => 1 });
+    await expect(update).rejects.toThrow(refused);
   });
 });
 

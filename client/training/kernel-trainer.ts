@@ -22,7 +22,7 @@ export type KernelOptions = {
  * The same random gives the same parameters: to the last bit wherever the same kernel runs, to 1e-5 on the other kernel and
  * on tfjs. Training does not yield to the event loop, so it belongs in a worker; an abort is seen between epochs.
  *
- * @throws ChoraleError `not-found` if the kernel asked for does not work here; `train` throws `invalid-input` for convolutions
+ * @throws ChoraleError `not-found` if the kernel asked for does not work here; `train` and `update` throw `invalid-input` for convolutions
  */
 export async function createKernelTrainer({ kernel: wanted }: KernelOptions = {}): Promise<Trainer> {
   const wasm = wanted === 'plain' ? undefined : await wasmDenseKernel();
@@ -33,8 +33,6 @@ export async function createKernelTrainer({ kernel: wanted }: KernelOptions = {}
   return {
     backend: `kernel, ${kernel.name}`,
     async train(spec, parameters, rows, options) {
-      if (spec.family === 'convolutional')
-        throw new ChoraleError('invalid-input', 'the kernel trains dense layers only: let tfjs train convolutions');
       checkLengths(spec, parameters, rows);
       const room = roomFor(spec, Math.min(options.batchSize, rows.rowCount));
       return trainWith(kernel, room, { spec, parameters, rows, options }, ({ flatAt }, numbers) =>
@@ -63,6 +61,8 @@ type Room = { readonly places: Places; readonly incoming: readonly RowCopy[]; re
 function roomPlans(): (spec: TrainableSpec, batchRows: number) => Room {
   const plans = new WeakMap<TrainableSpec, Map<number, Room>>();
   return (spec, batchRows) => {
+    if (spec.family === 'convolutional')
+      throw new ChoraleError('invalid-input', 'the kernel trains dense layers only: let tfjs train convolutions');
     const known = plans.get(spec) ?? new Map<number, Room>();
     const room = known.get(batchRows) ?? planRoom(placesFor(spec, batchRows));
     plans.set(spec, known.set(batchRows, room));
