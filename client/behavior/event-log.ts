@@ -1,7 +1,7 @@
 /** What this device remembers about its person: in memory for scores and examples, in the store where that is allowed. */
 
 import { type Bytes, type Clock, fromUtf8, type Instant, type Store, type StoreWrite, utf8 } from '@chorale/shared';
-import { type ChoraleEvent, parseEvent } from '@chorale/shared/features';
+import { type ChoraleEvent, isPurchaseName, parseEvent } from '@chorale/shared/features';
 
 export type EventLimits = {
   /** Above it, the oldest go: as long as there are others, no orders and refunds, which features look back on for longest. */
@@ -177,12 +177,10 @@ export class EventLog {
   }
 }
 
-const lasting = new Set(['Order Completed', 'Order Refunded']);
-
 /** A page view a minute would otherwise push out in a week what a person bought in a year. */
 function oldestToSpare(kept: readonly Kept[], count: number): ReadonlySet<Kept> {
   const [passing, orders] = [true, false].map((isPassing) =>
-    kept.filter(({ event }) => lasting.has(event.name) !== isPassing),
+    kept.filter(({ event }) => isPurchaseName(event.name) !== isPassing),
   );
   return new Set([...passing!, ...orders!].slice(0, count));
 }

@@ -1,7 +1,7 @@
 /** The bins that a device's rows fall into: what trees are grown from, round after round on the same edges. */
 
 import { binOf } from '../models/bins.ts';
-import { hasFiniteFeatures, type LabelledRow } from './labelled-row.ts';
+import { areEqual, hasFiniteFeatures, type LabelledRow } from './labelled-row.ts';
 
 type Edges = readonly (readonly number[])[];
 
@@ -18,7 +18,7 @@ const known = new WeakMap<readonly LabelledRow[], BinnedRows & { readonly edges:
 /** Whoever asks again with the same rows, which nobody changes, is given the same bins. */
 export function binnedRows(examples: readonly LabelledRow[], edges: Edges): BinnedRows {
   const before = known.get(examples);
-  if (before !== undefined && areEqual(before.edges, edges)) return before;
+  if (before !== undefined && areSame(before.edges, edges)) return before;
   const rows = examples.filter(hasFiniteFeatures);
   const bins = new Uint8Array(rows.length * edges.length);
   for (let row = 0; row < rows.length; row++) {
@@ -31,10 +31,6 @@ export function binnedRows(examples: readonly LabelledRow[], edges: Edges): Binn
 }
 
 /** A broadcast that has come over a wire has edges of its own, which are the same. */
-function areEqual(one: Edges, other: Edges): boolean {
-  if (one === other) return true;
-  return (
-    one.length === other.length &&
-    one.every((own, i) => own.length === other[i]!.length && own.every((edge, j) => edge === other[i]![j]))
-  );
+function areSame(one: Edges, other: Edges): boolean {
+  return one === other || (one.length === other.length && one.every((own, i) => areEqual(own, other[i]!)));
 }

@@ -105,6 +105,6 @@ function isSame(one: Standardization | undefined, other: Standardization | undef
   return one.clip === other.clip && areEqual(one.mean, other.mean) && areEqual(one.std, other.std);
 }
 
-function areEqual(one: readonly number[], other: readonly number[]): boolean {
+export function areEqual(one: readonly number[], other: readonly number[]): boolean {
   return one.length === other.length && one.every((value, i) => value === other[i]);
 }

@@ -34,6 +34,7 @@ export {
 export { type LabelName, labelAt, labels } from './labels.ts';
 export { parseEvent } from './parse.ts';
 export { type FeatureHistory, type FeatureProgram, featurePrograms } from './programs.ts';
+export { isPurchaseName } from './purchases.ts';
 export { encodedBounds, encodeFeatures, type Feature, type FeatureSchema, missingValues } from './schema.ts';
 export {
   type ExampleQuery,

@@ -43,6 +43,11 @@ const kinds: ReadonlyMap<string, Purchase['kind']> = new Map([
   ['Order Refunded', 'refund'],
 ]);
 
+/** Whether an event of this name is an order or a refund. */
+export function isPurchaseName(name: string): boolean {
+  return kinds.has(name);
+}
+
 type Line = Extract<EventProperties[string], Readonly<Record<string, unknown>>>;
 
 function isLine(value: unknown): value is Line {
